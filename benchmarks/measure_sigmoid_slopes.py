@@ -1,0 +1,87 @@
+"""Measure the ground truth of experiment 4.1 and write the table that we ship.
+
+Trains the 2-layer, 100-wide perceptron of Table 1 on MNIST for every slope,
+several times, and appends a line a run to the table. Runs that the table has are
+not repeated, so the measurement resumes where it stopped::
+
+    python benchmarks/measure_sigmoid_slopes.py --n-jobs 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from tqdm import tqdm
+
+import sk_petridish.datasets
+from sk_petridish.search.ground_truth import MLPGroundTruth
+
+TABLE = Path(sk_petridish.datasets.__file__).parent / "data" / "sigmoid_slopes.csv"
+COLUMNS = ("slope", "run", "validation_loss", "validation_accuracy")
+N_RUNS = 3
+
+
+def slopes() -> list[float]:
+    """Slopes from 0.01 to 2.01: dense around the peak and in the training interval."""
+    left = [0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2]
+    peak = np.arange(0.215, 0.36, 0.015)
+    interval = np.linspace(0.37, 1.5, 30)
+    right = np.linspace(1.56, 2.01, 8)
+    return np.concatenate([left, peak, interval, right]).round(4).tolist()
+
+
+def measure(slope: float, first_run: int) -> list[tuple[float, int, float, float]]:
+    """Train one slope's network ``N_RUNS`` times; one row of the table a run."""
+    torch.set_num_threads(1)
+    ground_truth = MLPGroundTruth(n_runs=N_RUNS, random_state=first_run)
+    *_, last = ground_truth.train([slope])
+    return [
+        (slope, first_run + run, round(evaluation.loss, 6), round(evaluation.accuracy, 4))
+        for run, evaluation in enumerate(last)
+    ]
+
+
+def measured() -> set[tuple[float, int]]:
+    """Slopes and runs that the table has already."""
+    if not TABLE.exists():
+        return set()
+    with TABLE.open(newline="") as file:
+        return {(float(row["slope"]), int(row["run"])) for row in csv.DictReader(file)}
+
+
+def missing(n_batches: int) -> Iterator[tuple[float, int]]:
+    """Slopes and first runs still to measure, in an order that covers the range early."""
+    done = measured()
+    for first_run in range(0, n_batches * N_RUNS, N_RUNS):
+        for slope in np.random.default_rng(first_run).permutation(slopes()).tolist():
+            if (slope, first_run) not in done:
+                yield slope, first_run
+
+
+def main() -> None:
+    """Measure what is missing and keep the table sorted at the end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--n-jobs", type=int, default=1, help="processes")
+    parser.add_argument("--n-batches", type=int, default=1, help=f"times {N_RUNS} runs a slope")
+    arguments = parser.parse_args()
+    tasks = list(missing(arguments.n_batches))
+    parallel = joblib.Parallel(arguments.n_jobs, return_as="generator_unordered")
+    results = parallel(joblib.delayed(measure)(*task) for task in tasks)
+    if not TABLE.exists():
+        TABLE.write_text(",".join(COLUMNS) + "\n")
+    for rows in tqdm(results, total=len(tasks), unit="slope"):
+        with TABLE.open("a", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+    header, *lines = TABLE.read_text().splitlines()
+    lines.sort(key=lambda line: tuple(map(float, line.split(",")[:2])))
+    TABLE.write_text("\n".join([header, *lines, ""]))
+
+
+if __name__ == "__main__":
+    main()

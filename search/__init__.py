@@ -1,0 +1,1 @@
+"""Architecture search with a surrogate, and the ground truths that it saves."""

@@ -1,0 +1,6 @@
+"""Synthetic Petri Dishes: predict how good a network architecture is by running it tiny."""
+
+from ._regressor import PetriDishRegressor
+
+__all__ = ["PetriDishRegressor"]
+__version__ = "0.1.0.dev0"

@@ -1,0 +1,17 @@
+"""Blueprints: networks described without their width, and what is built from them."""
+
+from ._blueprint import Blueprint, Node, Widths
+from ._module import BlueprintModule
+from ._operations import Operation, get_operation, register_operation
+from ._super_network import SuperNetwork
+
+__all__ = [
+    "Blueprint",
+    "BlueprintModule",
+    "Node",
+    "Operation",
+    "SuperNetwork",
+    "Widths",
+    "get_operation",
+    "register_operation",
+]

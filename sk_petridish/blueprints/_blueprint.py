@@ -1,0 +1,211 @@
+"""The description of a network that knows no width."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from ._operations import get_operation
+
+if TYPE_CHECKING:
+    import torch
+
+    from ._module import BlueprintModule
+
+Units = Literal["n_inputs", "n_hidden", "n_outputs"]
+
+INPUT = "input"
+
+
+class Widths(NamedTuple):
+    """The three widths that turn a blueprint into a network.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Features of one sample.
+    n_hidden : int
+        Units of every hidden layer.
+    n_outputs : int
+        Units of the readout.
+    """
+
+    n_inputs: int
+    n_hidden: int
+    n_outputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation of a blueprint.
+
+    Parameters
+    ----------
+    operation : str
+        A name of the operation registry, or ``"input"`` for the network's input.
+    inputs : tuple of int
+        Positions of the nodes that it reads; each comes before it.
+    parameters : tuple of float
+        The operation's numbers, such as a slope, in the registry's order.
+    units : {"n_hidden", "n_outputs"} or None
+        The width of a node that owns weights; ``None`` for the others, which are
+        as wide as what they read.
+    """
+
+    operation: str
+    inputs: tuple[int, ...] = ()
+    parameters: tuple[float, ...] = ()
+    units: Units | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """An immutable directed acyclic graph of operations, independent of width.
+
+    Nodes stand in the order in which they are computed; node 0 is the input and
+    the last node is the output. A node's position also identifies its initial
+    weights: two blueprints that own weights at the same position start from the
+    same values there, so a motif space emits its nodes in a canonical order.
+
+    Parameters
+    ----------
+    nodes : tuple of Node
+        The graph.
+
+    Raises
+    ------
+    ValueError
+        If the graph is not one: no input first, a node that reads a later node,
+        a wrong number of inputs or parameters, a parameter that is not finite,
+        inputs of different widths, an output that is not ``n_outputs`` wide, or a
+        node that the output does not depend on.
+
+    Examples
+    --------
+    A linear readout of one sigmoid layer with slope 0.5:
+
+    >>> from sk_petridish.blueprints import Blueprint, Node
+    >>> blueprint = Blueprint((
+    ...     Node("input"),
+    ...     Node("linear", (0,), units="n_hidden"),
+    ...     Node("sigmoid", (1,), (0.5,)),
+    ...     Node("linear", (2,), units="n_outputs"),
+    ... ))
+    >>> blueprint.units()
+    ('n_inputs', 'n_hidden', 'n_hidden', 'n_outputs')
+    """
+
+    nodes: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a graph."""
+        if not self.nodes or self.nodes[0].operation != INPUT:
+            raise ValueError("The first node of a blueprint must be its input.")
+        for position, node in enumerate(self.nodes):
+            _check_node(position, node)
+        if self.units()[-1] != "n_outputs":
+            raise ValueError("The last node of a blueprint must be n_outputs wide.")
+        read = {source for node in self.nodes for source in node.inputs}
+        unread = set(range(len(self.nodes) - 1)) - read
+        if unread:
+            raise ValueError(f"The output does not depend on nodes {sorted(unread)}.")
+
+    def units(self) -> tuple[Units, ...]:
+        """Tell which of the three widths every node has.
+
+        Returns
+        -------
+        tuple of {"n_inputs", "n_hidden", "n_outputs"}
+            One entry a node.
+
+        Raises
+        ------
+        ValueError
+            If a node reads inputs of different widths.
+        """
+        units: list[Units] = ["n_inputs"]
+        for position, node in enumerate(self.nodes[1:], start=1):
+            sources = {units[source] for source in node.inputs}
+            if len(sources) > 1:
+                raise ValueError(
+                    f"Node {position} ({node.operation}) reads inputs of different "
+                    f"widths: {sorted(sources)}."
+                )
+            units.append(node.units or sources.pop())
+        return tuple(units)
+
+    def build(
+        self,
+        n_inputs: int,
+        n_hidden: int,
+        n_outputs: int,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> BlueprintModule:
+        """Build the network at any width.
+
+        Parameters
+        ----------
+        n_inputs, n_hidden, n_outputs : int
+            Its widths, each at least 1.
+        generator : torch.Generator, default=None
+            Where initial weights come from. ``None`` is torch's global generator.
+
+        Returns
+        -------
+        BlueprintModule
+            A trainable torch module.
+
+        Raises
+        ------
+        ValueError
+            If a width is not a positive integer.
+
+        Examples
+        --------
+        The motif-network of section 4.1 (10 -> 1 -> 1 -> 10) and the network that
+        it stands for. The paper counts 22 parameters in the motif-network; with
+        the biases of its three layers there are 33.
+
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> blueprint = SigmoidSlope().blueprint([0.23])
+        >>> sum(weight.numel() for weight in blueprint.build(10, 1, 10).parameters())
+        33
+        >>> sum(weight.numel() for weight in blueprint.build(784, 100, 10).parameters())
+        89610
+        """
+        # Here, since the module builder reads blueprints.
+        from ._module import BlueprintModule
+
+        widths = Widths(n_inputs, n_hidden, n_outputs)
+        for name, width in widths._asdict().items():
+            if not isinstance(width, int) or width < 1:
+                raise ValueError(f"{name} must be a positive integer, got {width!r}.")
+        return BlueprintModule(self, widths, generator)
+
+
+def _check_node(position: int, node: Node) -> None:
+    """Raise ValueError unless the node is legal at its position."""
+    where = f"Node {position} ({node.operation})"
+    if node.operation == INPUT:
+        if position != 0 or node != Node(INPUT):
+            raise ValueError(f"{where}: only the first node is the input, and a bare one.")
+        return
+    operation = get_operation(node.operation)
+    if not node.inputs or operation.arity not in (None, len(node.inputs)):
+        wanted = "at least one input" if operation.arity is None else f"{operation.arity} input(s)"
+        raise ValueError(f"{where} needs {wanted}, got {len(node.inputs)}.")
+    if not all(0 <= source < position for source in node.inputs):
+        raise ValueError(
+            f"{where} reads {node.inputs}; a node reads only nodes before it, "
+            "so that the graph has no cycle."
+        )
+    if len(node.parameters) != len(operation.parameters):
+        raise ValueError(
+            f"{where} takes the parameters {operation.parameters}, got {node.parameters}."
+        )
+    if not all(math.isfinite(value) for value in node.parameters):
+        raise ValueError(f"{where} has a parameter that is not finite: {node.parameters}.")
+    if operation.owns_weights != (node.units is not None):
+        raise ValueError(f"{where}: a node has units exactly if its operation owns weights.")

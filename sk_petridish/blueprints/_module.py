@@ -1,0 +1,70 @@
+"""A blueprint as an ordinary torch module, at any width."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ._blueprint import Blueprint, Widths
+from ._operations import get_operation
+
+
+class BlueprintModule(nn.Module):
+    """The network that a blueprint describes, at given widths.
+
+    Weights start as those of :class:`torch.nn.Linear`, uniform within
+    1/sqrt(fan-in).
+
+    Parameters
+    ----------
+    blueprint : Blueprint
+        The graph.
+    widths : Widths
+        Its widths.
+    generator : torch.Generator, default=None
+        Where initial weights come from. ``None`` is torch's global generator.
+
+    Attributes
+    ----------
+    weights : torch.nn.ParameterDict
+        Trainable weights under ``"<position>_<role>"``.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        widths: Widths,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.blueprint = blueprint
+        self.weights = nn.ParameterDict()
+        units = [getattr(widths, unit) for unit in blueprint.units()]
+        for position, node in enumerate(blueprint.nodes[1:], start=1):
+            n_in = units[node.inputs[0]]
+            shapes = get_operation(node.operation).weight_shapes(n_in, units[position])
+            for role, shape in shapes.items():
+                bound = n_in**-0.5
+                start = torch.empty(shape).uniform_(-bound, bound, generator=generator)
+                self.weights[f"{position}_{role}"] = nn.Parameter(start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_samples, n_inputs)
+            A batch.
+
+        Returns
+        -------
+        Tensor of shape (n_samples, n_outputs)
+            Outputs before any link function (logits, for a classifier).
+        """
+        values = [x]
+        for position, node in enumerate(self.blueprint.nodes[1:], start=1):
+            operation = get_operation(node.operation)
+            inputs = [values[source] for source in node.inputs]
+            weights = [self.weights[f"{position}_{role}"] for role in operation.roles]
+            values.append(operation.function(*inputs, *node.parameters, *weights))
+        return values[-1]

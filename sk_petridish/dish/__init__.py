@@ -1,0 +1,33 @@
+"""Dishes: synthetic data, the inner loop inside and the outer loop around them."""
+
+from ._dish import Dish, DishBatch, DishSettings, draw_dish
+from ._initial_weights import InitialWeights
+from ._inner_loop import InnerLoop
+from ._inner_loss import INNER_LOSSES
+from ._measure import measure_motifs
+from ._outer_loop import Known, Learned, OuterLoop, calibrate, learn
+from ._outer_loss import OUTER_LOSSES
+from ._statistic import STATISTICS, Curves
+from ._threads import one_torch_thread
+from ._torch_engine import curves
+
+__all__ = [
+    "INNER_LOSSES",
+    "OUTER_LOSSES",
+    "STATISTICS",
+    "Curves",
+    "Dish",
+    "DishBatch",
+    "DishSettings",
+    "InitialWeights",
+    "InnerLoop",
+    "Known",
+    "Learned",
+    "OuterLoop",
+    "calibrate",
+    "curves",
+    "draw_dish",
+    "learn",
+    "measure_motifs",
+    "one_torch_thread",
+]

@@ -1,0 +1,211 @@
+"""A dish: synthetic data, initial weights, an inner loop and a statistic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sk_petridish.blueprints import Widths
+from sk_petridish.tasks import Task
+
+from ._initial_weights import InitialWeights
+from ._inner_loop import InnerLoop
+from ._statistic import STATISTICS, Statistic
+
+Array = NDArray[np.float64]
+
+# Marks the seed sequence of synthetic data; initial weights have keys of three.
+_DATA_KEY = 0
+
+
+@dataclass(frozen=True)
+class DishSettings:
+    """What all dishes of an estimator have in common.
+
+    Parameters
+    ----------
+    widths : Widths
+        Widths of the motif-networks.
+    n_synthetic : int
+        Training samples, and as many for validation.
+    task : Task
+        Where the first synthetic data and the labels come from.
+    validation_data : {"copy", "separate"}
+        Whether validation data starts as a copy of the training data (section
+        3.1), or is drawn separately by the same task.
+    learn_labels : bool
+        Whether the outer loop learns the labels too; the paper keeps them fixed.
+    initial_weights : InitialWeights
+        Where theta_init comes from.
+    inner : InnerLoop
+        How motif-networks are trained.
+    statistic : {"final_valid", "mean_train", "mean_valid"}
+        What is read off the training.
+    """
+
+    widths: Widths
+    n_synthetic: int
+    task: Task
+    validation_data: Literal["copy", "separate"]
+    learn_labels: bool
+    initial_weights: InitialWeights
+    inner: InnerLoop
+    statistic: str
+
+    @property
+    def statistic_function(self) -> Statistic:
+        """The statistic that ``statistic`` names."""
+        return STATISTICS[self.statistic]
+
+
+@dataclass(frozen=True)
+class Dish:
+    """One set of synthetic data with its initial weights, and how well it ranks.
+
+    Parameters
+    ----------
+    settings : DishSettings
+        What it shares with the other dishes.
+    seed : int
+        Determines theta_init and the synthetic data before learning.
+    x_train, x_valid : ndarray of shape (n_synthetic, n_inputs)
+        Synthetic inputs.
+    y_train, y_valid : ndarray of shape (n_synthetic, n_outputs)
+        Labels.
+    statistic_mean, statistic_std : float
+        Mean and standard deviation of the statistic over the training motifs.
+    outer_loss : float
+        Normalised mean squared error over the training motifs (eq. 2).
+    converged : bool
+        Whether ``outer_loss`` is small enough for the dish to be used.
+    """
+
+    settings: DishSettings = field(repr=False)
+    seed: int
+    x_train: Array = field(repr=False)
+    y_train: Array = field(repr=False)
+    x_valid: Array = field(repr=False)
+    y_valid: Array = field(repr=False)
+    statistic_mean: float = 0.0
+    statistic_std: float = 1.0
+    outer_loss: float = np.inf
+    converged: bool = False
+
+
+def draw_dish(settings: DishSettings, seed: int) -> Dish:
+    """Draw a dish before any learning.
+
+    Parameters
+    ----------
+    settings : DishSettings
+        What to draw.
+    seed : int
+        Determines all that is drawn.
+
+    Returns
+    -------
+    Dish
+        With the task's own samples.
+    """
+    n, widths = settings.n_synthetic, settings.widths
+    separate = settings.validation_data == "separate"
+    # One call for both, so that a task with a hidden rule has the same in both.
+    x, y = settings.task.draw(
+        2 * n if separate else n,
+        widths.n_inputs,
+        widths.n_outputs,
+        settings.inner.loss_function.labels,
+        np.random.default_rng([seed, _DATA_KEY]),
+    )
+    return Dish(settings, seed, x[:n], y[:n], x[-n:].copy(), y[-n:].copy())
+
+
+@dataclass(frozen=True)
+class DishBatch:
+    """Dishes stacked for an engine.
+
+    Parameters
+    ----------
+    settings : DishSettings
+        What they share.
+    seeds : tuple of int
+        One a dish.
+    x_train, x_valid : Tensor of shape (n_dishes, n_synthetic, n_inputs)
+        Synthetic inputs.
+    y_train, y_valid : Tensor of shape (n_dishes, n_synthetic, n_outputs)
+        Labels.
+    """
+
+    settings: DishSettings
+    seeds: tuple[int, ...]
+    x_train: Tensor
+    y_train: Tensor
+    x_valid: Tensor
+    y_valid: Tensor
+
+    @classmethod
+    def stack(
+        cls, dishes: Sequence[Dish], dtype: torch.dtype, device: torch.device | str
+    ) -> DishBatch:
+        """Stack dishes that share their settings.
+
+        Parameters
+        ----------
+        dishes : sequence of Dish
+            At least one.
+        dtype : torch.dtype
+            Of the tensors.
+        device : torch.device or str
+            Where they lie.
+
+        Returns
+        -------
+        DishBatch
+            The dishes.
+        """
+
+        def tensor(name: str) -> Tensor:
+            values = np.stack([getattr(dish, name) for dish in dishes])
+            return torch.as_tensor(values, dtype=dtype, device=device)
+
+        return cls(
+            settings=dishes[0].settings,
+            seeds=tuple(dish.seed for dish in dishes),
+            x_train=tensor("x_train"),
+            y_train=tensor("y_train"),
+            x_valid=tensor("x_valid"),
+            y_valid=tensor("y_valid"),
+        )
+
+    def draw_weights(self, position: int, role: str, shape: tuple[int, ...], fan_in: int) -> Tensor:
+        """Draw one weight of theta_init in every dish.
+
+        Parameters
+        ----------
+        position : int
+            Position of the node in its blueprint.
+        role : str
+            Which of the node's weights.
+        shape : tuple of int
+            Shape of the weight.
+        fan_in : int
+            Width of the node's input.
+
+        Returns
+        -------
+        Tensor of shape (n_dishes, *shape)
+            Initial values.
+        """
+        weights = [
+            self.settings.initial_weights.draw(seed, position, role, shape, fan_in)
+            for seed in self.seeds
+        ]
+        return torch.as_tensor(
+            np.stack(weights), dtype=self.x_train.dtype, device=self.x_train.device
+        )

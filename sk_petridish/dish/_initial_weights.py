@@ -1,0 +1,57 @@
+"""theta_init: the weights from which every motif-network starts."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """How a dish draws theta_init.
+
+    Every weight is keyed by the dish's seed, the position of its node and its
+    role, and by nothing else: motif-networks share what they have in common
+    (section 3.1), and a prediction does not depend on the rest of its batch.
+
+    Parameters
+    ----------
+    init : {"normal", "fan_in"}
+        N(0, 1), the paper's, or that divided by sqrt(fan-in).
+    scale : float
+        Factor on all of them, biases too.
+    """
+
+    init: Literal["normal", "fan_in"]
+    scale: float
+
+    def draw(
+        self, seed: int, position: int, role: str, shape: tuple[int, ...], fan_in: int
+    ) -> NDArray[np.float64]:
+        """Draw one weight of one dish.
+
+        Parameters
+        ----------
+        seed : int
+            The dish's.
+        position : int
+            Position of the node in its blueprint.
+        role : str
+            Which of the node's weights.
+        shape : tuple of int
+            Shape of the weight.
+        fan_in : int
+            Width of the node's input.
+
+        Returns
+        -------
+        ndarray of the given shape
+            Initial values.
+        """
+        generator = np.random.default_rng([seed, position, zlib.crc32(role.encode())])
+        weights = self.scale * generator.standard_normal(shape)
+        return weights / np.sqrt(fan_in) if self.init == "fan_in" else weights

@@ -1,0 +1,102 @@
+"""How motif-networks are trained inside a dish (eq. 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._inner_loss import INNER_LOSSES, InnerLoss
+
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+# Under Adam's square root, whose derivative at zero is infinite: a weight without
+# gradient would otherwise turn the outer gradient into NaN.
+_UNDER_ROOT = 1e-16
+
+
+class _Moments(NamedTuple):
+    """Adam's running means of the gradient and of its square."""
+
+    first: Tensor
+    second: Tensor
+
+
+@dataclass(frozen=True)
+class InnerLoop:
+    """The inner loop's settings and its update rule.
+
+    Parameters
+    ----------
+    steps : int
+        Updates.
+    lr : float
+        Learning rate, alpha in eq. 1.
+    l2 : float
+        L2 penalty on weights and biases.
+    optimizer : {"adam", "sgd"}
+        Adam, as in Table 2, or plain gradient descent.
+    loss : {"bce", "cross_entropy", "mse"}
+        Binary cross-entropy (the paper), cross-entropy or mean squared error.
+    n_batches : int
+        Mini-batches that the synthetic training data is cut into; the steps cycle
+        through them. 1 is the paper's full batch.
+    """
+
+    steps: int
+    lr: float
+    l2: float
+    optimizer: Literal["adam", "sgd"]
+    loss: Literal["bce", "cross_entropy", "mse"]
+    n_batches: int
+
+    @property
+    def loss_function(self) -> InnerLoss:
+        """The loss of a motif-network."""
+        return INNER_LOSSES[self.loss]
+
+    def start(self, theta: Tensor) -> _Moments:
+        """Give the optimiser's state before the first step.
+
+        Parameters
+        ----------
+        theta : Tensor
+            Initial weights.
+
+        Returns
+        -------
+        tuple of Tensor
+            State, as :meth:`update` takes it.
+        """
+        return _Moments(torch.zeros_like(theta), torch.zeros_like(theta))
+
+    def update(
+        self, theta: Tensor, gradient: Tensor, state: _Moments, step: int
+    ) -> tuple[Tensor, _Moments]:
+        """Make one step (eq. 1), differentiably.
+
+        Parameters
+        ----------
+        theta, gradient : Tensor
+            Weights and the gradient of the loss there.
+        state : tuple of Tensor
+            The optimiser's state.
+        step : int
+            Steps made before this one.
+
+        Returns
+        -------
+        theta : Tensor
+            New weights.
+        state : tuple of Tensor
+            New state.
+        """
+        gradient = gradient + self.l2 * theta
+        if self.optimizer == "sgd":
+            return theta - self.lr * gradient, state
+        first = _BETA_1 * state.first + (1 - _BETA_1) * gradient
+        second = _BETA_2 * state.second + (1 - _BETA_2) * gradient.square()
+        mean = first / (1 - _BETA_1 ** (step + 1))
+        spread = (second / (1 - _BETA_2 ** (step + 1)) + _UNDER_ROOT).sqrt()
+        return theta - self.lr * mean / (spread + _EPSILON), _Moments(first, second)

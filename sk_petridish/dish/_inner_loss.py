@@ -1,0 +1,88 @@
+"""Losses of the inner loop, with the labels that each needs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sk_petridish.tasks import LabelKind
+
+# Learned labels start at sigmoid(±2) = 0.88 and 0.12: far enough from 0 and 1
+# that a gradient reaches them.
+_LABEL_LOGIT = 2.0
+
+
+class InnerLoss(ABC):
+    """A loss per motif-network, and the coordinates in which labels are learned."""
+
+    labels: ClassVar[LabelKind]
+
+    @abstractmethod
+    def __call__(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Compare outputs with labels, (..., n_samples, n_outputs) each, to (...)."""
+
+    def to_free(self, labels: Tensor) -> Tensor:
+        """Turn labels into unconstrained numbers that the outer loop may learn."""
+        return _LABEL_LOGIT * (2 * labels - 1)
+
+    @abstractmethod
+    def from_free(self, free: Tensor) -> Tensor:
+        """Turn unconstrained numbers into labels."""
+
+
+class BinaryCrossEntropy(InnerLoss):
+    """The paper's: an independent yes or no at every output."""
+
+    labels = "binary"
+
+    def __call__(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Compare outputs with labels."""
+        losses = F.binary_cross_entropy_with_logits(outputs, labels, reduction="none")
+        return losses.mean((-2, -1))
+
+    def from_free(self, free: Tensor) -> Tensor:
+        """Turn unconstrained numbers into labels."""
+        return torch.sigmoid(free)
+
+
+class CrossEntropy(InnerLoss):
+    """One class out of ``n_outputs`` a sample; labels are distributions."""
+
+    labels = "class"
+
+    def __call__(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Compare outputs with labels."""
+        return -(labels * outputs.log_softmax(-1)).sum(-1).mean(-1)
+
+    def from_free(self, free: Tensor) -> Tensor:
+        """Turn unconstrained numbers into labels."""
+        return free.softmax(-1)
+
+
+class MeanSquaredError(InnerLoss):
+    """Regression on real labels."""
+
+    labels = "real"
+
+    def __call__(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Compare outputs with labels."""
+        return (outputs - labels).square().mean((-2, -1))
+
+    def to_free(self, labels: Tensor) -> Tensor:
+        """Real labels are unconstrained already."""
+        return labels
+
+    def from_free(self, free: Tensor) -> Tensor:
+        """Real labels are unconstrained already."""
+        return free
+
+
+INNER_LOSSES: dict[str, InnerLoss] = {
+    "bce": BinaryCrossEntropy(),
+    "cross_entropy": CrossEntropy(),
+    "mse": MeanSquaredError(),
+}

@@ -1,0 +1,391 @@
+"""The outer loop (eq. 2 and 3): a skorch net whose parameters are synthetic data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+from torch import Tensor, nn
+from torch.utils.data import RandomSampler
+from tqdm import tqdm
+
+from sk_petridish.blueprints import Blueprint
+
+from ._dish import Array, Dish, DishBatch
+from ._measure import measure
+from ._outer_loss import OUTER_LOSSES, moments, normalised_mse
+
+
+@dataclass(frozen=True)
+class OuterLoop:
+    """The outer loop's settings.
+
+    Parameters
+    ----------
+    max_iter : int
+        Outer steps at most.
+    lr, lr_decay, lr_steps : float, float, sequence of int
+        Adam's learning rate, and the factor on it after each of these steps.
+    l2 : float
+        L2 penalty on synthetic data.
+    loss : {"mse", "rank"}
+        Outer loss.
+    batch_size : int
+        Motif-networks an outer step (appendix A.3.2).
+    tol, n_iter_no_change : float, int
+        Stop when the monitored loss has not fallen by ``tol`` for that many steps.
+    verbose : bool
+        Whether to show a progress bar.
+    """
+
+    max_iter: int
+    lr: float
+    lr_decay: float
+    lr_steps: Sequence[int]
+    l2: float
+    loss: str
+    batch_size: int
+    tol: float
+    n_iter_no_change: int
+    verbose: bool
+
+
+class Known(NamedTuple):
+    """Motifs with their ground truth.
+
+    Parameters
+    ----------
+    blueprints : list of Blueprint
+        The motifs.
+    losses : ndarray of shape (n_motifs,)
+        Their ground truth.
+    """
+
+    blueprints: list[Blueprint]
+    losses: NDArray[np.float64]
+
+
+class Learned(NamedTuple):
+    """What the outer loop returns.
+
+    Parameters
+    ----------
+    dishes : list of Dish
+        With learned data.
+    loss_curve : ndarray of shape (n_iter, n_dishes)
+        Outer loss of every dish before each update.
+    held_out_curve : ndarray of shape (n_iter,) or (0,)
+        Mean outer loss on held-out motifs after each update.
+    """
+
+    dishes: list[Dish]
+    loss_curve: Array
+    held_out_curve: Array
+
+
+class SyntheticData(nn.Module):
+    """The synthetic data of several dishes as trainable parameters.
+
+    Calling it runs the inner loop on a batch of motifs.
+
+    Parameters
+    ----------
+    dishes : DishBatch
+        Where to start from.
+    blueprints : sequence of Blueprint
+        The motifs that a batch may name by index.
+    """
+
+    def __init__(self, dishes: DishBatch, blueprints: Sequence[Blueprint]) -> None:
+        super().__init__()
+        self._start = dishes
+        self._blueprints = blueprints
+        settings = dishes.settings
+        names = (
+            ["x_train", "x_valid"] if settings.statistic_function.uses_validation else ["x_train"]
+        )
+        for name in names:
+            self.register_parameter(name, nn.Parameter(getattr(dishes, name).clone()))
+        if settings.learn_labels:
+            for name in (f"y{name[1:]}" for name in names):
+                free = settings.inner.loss_function.to_free(getattr(dishes, name))
+                self.register_parameter(f"free_{name}", nn.Parameter(free))
+
+    def dishes(self) -> DishBatch:
+        """Give the dishes with the data as learned so far.
+
+        Returns
+        -------
+        DishBatch
+            Its tensors depend on this module's parameters.
+        """
+        from_free = self._start.settings.inner.loss_function.from_free
+        learned: dict[str, Any] = {
+            name.removeprefix("free_"): from_free(value) if name.startswith("free_") else value
+            for name, value in self.named_parameters()
+        }
+        return replace(self._start, **learned)
+
+    def forward(self, motifs: Tensor) -> Tensor:
+        """Measure a batch of motifs in every dish.
+
+        Parameters
+        ----------
+        motifs : Tensor of shape (n_motifs,), int64
+            Indices of blueprints.
+
+        Returns
+        -------
+        Tensor of shape (n_dishes, n_motifs)
+            The statistic.
+        """
+        return measure([self._blueprints[motif] for motif in motifs.tolist()], self.dishes())
+
+
+class _DishLosses(nn.Module):
+    """Outer loss of every dish on a batch of motifs."""
+
+    def __init__(self, loss: str) -> None:
+        super().__init__()
+        self._loss: Callable[[Tensor, Tensor], Tensor] = OUTER_LOSSES[loss]
+
+    def forward(self, statistic: Tensor, losses: Tensor) -> Tensor:
+        return self._loss(statistic, losses)
+
+
+class _NoChange(Exception):
+    """The outer loss no longer improves."""
+
+
+class _Interrupted(Exception):
+    """The user pressed Ctrl-C."""
+
+
+class _StopAtNoChange(EarlyStopping):
+    """skorch's early stopping, told apart from the user's Ctrl-C.
+
+    skorch ends training by raising KeyboardInterrupt and therefore swallows every
+    one; a user who interrupts a fit wants it to end in an error.
+    """
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        try:
+            super().on_epoch_end(net, **kwargs)
+        except KeyboardInterrupt as error:
+            raise _NoChange from error
+
+
+class _OuterNet(NeuralNet):
+    """skorch's training loop around :class:`SyntheticData`; an epoch is an outer step."""
+
+    def get_loss(self, y_pred: Tensor, y_true: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        losses: Tensor = self.criterion_(y_pred, y_true)
+        self.history.record("dish_losses", losses.tolist())
+        self.history.record("outer_loss", losses.mean().item())
+        # The sum, since each dish learns alone, as if there were no others.
+        return losses.sum()
+
+    def fit_loop(self, *args: Any, **kwargs: Any) -> _OuterNet:
+        try:
+            super().fit_loop(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            raise _Interrupted from error
+        except _NoChange:
+            pass
+        return self
+
+
+class _ProgressBar(Callback):
+    """A bar over outer steps with the current outer loss."""
+
+    def on_train_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
+        self.bar_ = tqdm(total=net.max_epochs, desc="outer loop", unit="step")
+
+    def on_epoch_end(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
+        self.bar_.set_postfix(loss=f"{net.history[-1, 'outer_loss']:.4f}")
+        self.bar_.update()
+
+    def on_train_end(self, *args: Any, **kwargs: Any) -> None:
+        self.bar_.close()
+
+
+def _held_out_loss(net: NeuralNet, X: object, y: object, *, known: Known, held_out: Known) -> float:
+    """Outer loss on held-out motifs, normalised as predictions are: by the known ones."""
+    dishes = net.module_.dishes()
+    with torch.no_grad():
+        statistic = measure(known.blueprints + held_out.blueprints, dishes)
+    n_known = len(known.blueprints)
+    mean, std = moments(statistic[:, :n_known], statistic[:, :n_known].isfinite())
+    predicted = (statistic[:, n_known:] - mean) / std
+    true = (held_out.losses - known.losses.mean()) / known.losses.std()
+    squared = (predicted - torch.as_tensor(true, device=predicted.device)).square()
+    return float(squared.nanmean())
+
+
+def _callbacks(loop: OuterLoop, known: Known, held_out: Known | None) -> list[Any]:
+    callbacks: list[Any] = []
+    if loop.lr_steps:
+        callbacks.append(
+            LRScheduler("MultiStepLR", milestones=list(loop.lr_steps), gamma=loop.lr_decay)
+        )
+    if held_out is not None:
+        score = partial(_held_out_loss, known=known, held_out=held_out)
+        callbacks.append(
+            EpochScoring(
+                score, name="held_out_loss", on_train=True, use_caching=False, lower_is_better=True
+            )
+        )
+    callbacks.append(
+        _StopAtNoChange(
+            monitor="outer_loss" if held_out is None else "held_out_loss",
+            patience=loop.n_iter_no_change,
+            threshold=loop.tol,
+            threshold_mode="abs",
+            load_best=held_out is not None,
+            sink=print if loop.verbose else _silent,
+        )
+    )
+    if loop.verbose:
+        callbacks.append(_ProgressBar())
+    return callbacks
+
+
+def _silent(message: str) -> None:
+    """Swallow a callback's message."""
+
+
+def learn(
+    dishes: Sequence[Dish],
+    known: Known,
+    loop: OuterLoop,
+    *,
+    held_out: Known | None,
+    seed: int,
+    dtype: torch.dtype,
+    device: str,
+) -> Learned:
+    """Learn the dishes' synthetic data (eq. 3).
+
+    Parameters
+    ----------
+    dishes : sequence of Dish
+        Where to start from.
+    known : Known
+        Training motifs.
+    loop : OuterLoop
+        Settings.
+    held_out : Known or None
+        Motifs that decide when to stop and which state to keep.
+    seed : int
+        Determines the batches of motifs.
+    dtype : torch.dtype
+        Precision.
+    device : str
+        Torch device.
+
+    Returns
+    -------
+    Learned
+        Dishes with learned data, and the outer losses on the way.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts it.
+    """
+    module = SyntheticData(DishBatch.stack(dishes, dtype, device), known.blueprints)
+    n_motifs = len(known.blueprints)
+    # Generators of our own everywhere: the user's global random state is not ours.
+    generator = torch.Generator().manual_seed(seed)
+    batch_size = min(loop.batch_size, n_motifs)
+    sampler = None
+    if batch_size < n_motifs:
+        sampler = RandomSampler(range(n_motifs), num_samples=batch_size, generator=generator)
+    net = _OuterNet(
+        module,
+        criterion=_DishLosses,
+        criterion__loss=loop.loss,
+        optimizer=torch.optim.Adam,
+        lr=loop.lr,
+        optimizer__weight_decay=loop.l2,
+        max_epochs=loop.max_iter,
+        batch_size=batch_size,
+        iterator_train__sampler=sampler,
+        iterator_train__generator=generator,
+        train_split=None,
+        callbacks=_callbacks(loop, known, held_out),
+        device=device,
+        verbose=0,
+    )
+    targets = torch.as_tensor(known.losses, dtype=dtype)
+    try:
+        net.fit(np.arange(n_motifs), targets)
+    except _Interrupted as error:
+        raise KeyboardInterrupt from error
+    learned = module.dishes()
+    curve = np.asarray([row["dish_losses"] for row in net.history], dtype=np.float64)
+    return Learned(
+        dishes=_unstack(dishes, learned),
+        loss_curve=curve.reshape(-1, len(dishes)),
+        held_out_curve=np.asarray(
+            [row["held_out_loss"] for row in net.history if "held_out_loss" in row]
+        ),
+    )
+
+
+def _unstack(dishes: Sequence[Dish], learned: DishBatch) -> list[Dish]:
+    names = ("x_train", "y_train", "x_valid", "y_valid")
+    arrays = {
+        name: getattr(learned, name).detach().cpu().numpy().astype(np.float64) for name in names
+    }
+    return [
+        replace(dish, **{name: arrays[name][index].copy() for name in names})
+        for index, dish in enumerate(dishes)
+    ]
+
+
+def calibrate(
+    dishes: Sequence[Dish], statistic: Array, losses: Array, max_outer_loss: float
+) -> list[Dish]:
+    """Store in every dish what predictions need, and judge whether it converged.
+
+    Parameters
+    ----------
+    dishes : sequence of Dish
+        Dishes.
+    statistic : ndarray of shape (n_dishes, n_motifs)
+        What they measure on the training motifs.
+    losses : ndarray of shape (n_motifs,)
+        Ground truth.
+    max_outer_loss : float
+        Dishes whose outer loss (eq. 2) is above it did not converge.
+
+    Returns
+    -------
+    list of Dish
+        The dishes with their calibration.
+    """
+    measured = torch.as_tensor(statistic)
+    usable = measured.isfinite()
+    means, stds = moments(measured, usable)
+    outer = normalised_mse(measured, torch.as_tensor(losses))
+    # Two motifs are always in perfect order or in none: a dish in which most
+    # motif-networks diverged has not learned anything.
+    outer = torch.where(2 * usable.sum(-1) > usable.shape[-1], outer, torch.inf)
+    return [
+        replace(
+            dish,
+            statistic_mean=means[index].item(),
+            statistic_std=stds[index].item(),
+            outer_loss=outer[index].item(),
+            converged=bool(outer[index].isfinite() and outer[index] <= max_outer_loss),
+        )
+        for index, dish in enumerate(dishes)
+    ]

@@ -1,0 +1,78 @@
+"""The reference engine: plain PyTorch, batched over dishes and motifs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sk_petridish.blueprints import SuperNetwork
+
+from ._dish import DishBatch
+from ._statistic import Curves
+
+
+def curves(network: SuperNetwork, dishes: DishBatch, checkpoints: Sequence[int]) -> Curves:
+    """Train every motif-network in every dish and record its losses.
+
+    Differentiable with respect to the tensors of ``dishes``, through every inner
+    step, where gradients are enabled and one of them requires its gradient. A
+    motif-network whose training diverges has losses that are not finite, and
+    contributes nothing to that gradient.
+
+    Parameters
+    ----------
+    network : SuperNetwork
+        The motif-networks.
+    dishes : DishBatch
+        The dishes.
+    checkpoints : sequence of int
+        Inner steps at which to record, ascending; training ends at the last.
+
+    Returns
+    -------
+    Curves
+        Tensors of shape (n_dishes, n_motifs, n_checkpoints).
+    """
+    inner = dishes.settings.inner
+    data = (dishes.x_train, dishes.y_train, dishes.x_valid, dishes.y_valid)
+    learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in data)
+    # Also where the caller disabled gradients, as skorch does to predict: the inner
+    # loop cannot train without them.
+    with torch.enable_grad():
+        x_train, y_train, x_valid, y_valid = (_per_motif(tensor, network) for tensor in data)
+        batches = list(
+            zip(x_train.chunk(inner.n_batches, 2), y_train.chunk(inner.n_batches, 2), strict=True)
+        )
+        theta = network.initial_weights(dishes.draw_weights).requires_grad_()
+        state = inner.start(theta)
+        total = torch.zeros(())
+        records: list[tuple[Tensor, Tensor, Tensor]] = []
+        for step in range(checkpoints[-1] + 1):
+            x_batch, y_batch = batches[step % inner.n_batches]
+            loss = inner.loss_function(network.forward(theta, x_batch), y_batch)
+            kept = loss if learning else loss.detach()
+            if step in checkpoints:
+                outputs = network.forward(theta if learning else theta.detach(), x_valid)
+                valid = inner.loss_function(outputs, y_valid)
+                records.append((kept, valid, total / step if step else kept))
+            if step == checkpoints[-1]:
+                break
+            # Motif-networks do not interact, so the sum's gradient is each one's own.
+            (gradient,) = torch.autograd.grad(loss.sum(), theta, create_graph=learning)
+            theta, state = inner.update(theta, gradient, state, step)
+            if not learning:
+                theta = theta.detach().requires_grad_()
+            total = total + kept
+        return Curves(*(torch.stack(record, dim=-1) for record in zip(*records, strict=True)))
+
+
+def _per_motif(tensor: Tensor, network: SuperNetwork) -> Tensor:
+    """Give every motif-network its view of a dish's data, (n_dishes, n_motifs, ...)."""
+    view = tensor[:, None].expand(-1, network.n_motifs, -1, -1)
+    if view.requires_grad:
+        # Before the gradient is summed over motifs: one that diverged would
+        # otherwise make the others' NaN as well.
+        view.register_hook(lambda gradient: torch.nan_to_num(gradient, 0.0, 0.0, 0.0))
+    return view

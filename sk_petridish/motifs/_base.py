@@ -1,0 +1,230 @@
+"""What every motif space offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import BaseTrial
+from sklearn.base import BaseEstimator
+
+from sk_petridish.blueprints import Blueprint
+
+from ._settings import PAPER
+
+Motifs = NDArray[np.float64]
+
+
+class MotifSpace(ABC, BaseEstimator):
+    """The motifs that a search may meet, one a row of numbers.
+
+    A space turns rows into blueprints and never computes anything with them. It
+    is a :class:`~sklearn.base.BaseEstimator` without ``fit``, so that its
+    parameters can be set and searched through the estimator that holds it
+    (``motif_space__...``).
+
+    See Also
+    --------
+    SigmoidSlope : The space of section 4.1 of the paper.
+    """
+
+    _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": PAPER, "paper": PAPER}
+
+    @property
+    @abstractmethod
+    def row_description(self) -> str:
+        """One sentence that says what a row of ``X`` is; closes error messages."""
+
+    @abstractmethod
+    def validate(self, X: ArrayLike) -> Motifs:
+        """Check motifs and return them as an array.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Motifs, one a row.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, n_features)
+            The same, in float64.
+
+        Raises
+        ------
+        ValueError
+            If a row is not a motif of this space; the message says what a row is.
+        """
+
+    @abstractmethod
+    def blueprint(self, row: ArrayLike) -> Blueprint:
+        """Describe the network that a motif sits in.
+
+        Parameters
+        ----------
+        row : array-like of shape (n_features,)
+            One motif.
+
+        Returns
+        -------
+        Blueprint
+            The network around and inside the motif, independent of width.
+        """
+
+    @abstractmethod
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Give the search space as Optuna writes it.
+
+        Returns
+        -------
+        dict of str to optuna.distributions.BaseDistribution
+            One entry a column of ``X``, in order.
+        """
+
+    @abstractmethod
+    def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Motifs:
+        """Draw motifs at random.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Where randomness comes from.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features)
+            Motifs.
+        """
+
+    @abstractmethod
+    def encode(self, objects: Sequence[Any]) -> Motifs:
+        """Turn the family's own notation into rows.
+
+        Parameters
+        ----------
+        objects : sequence
+            Motifs in the family's own notation.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, n_features)
+            Their rows.
+        """
+
+    @abstractmethod
+    def decode(self, X: ArrayLike) -> list[Any]:
+        """Turn rows into the family's own notation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Motifs.
+
+        Returns
+        -------
+        list
+            The same motifs, as :meth:`encode` takes them.
+        """
+
+    @abstractmethod
+    def canonical(self, X: ArrayLike) -> list[Hashable]:
+        """Give a key per row that is equal for motifs that mean the same network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Motifs.
+
+        Returns
+        -------
+        list of hashable
+            One key a row.
+        """
+
+    @abstractmethod
+    def repair(self, X: ArrayLike) -> Motifs:
+        """Make rows that mutation or crossover produced legal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Finite rows.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, n_features)
+            The nearest motifs of the space; legal ones are returned as they are.
+        """
+
+    def recommended(self, name: str = "best") -> dict[str, Any]:
+        """Give the dish settings that suit the family.
+
+        Parameters
+        ----------
+        name : {"best", "paper"}, default="best"
+            The settings measured to work best, or the published ones.
+
+        Returns
+        -------
+        dict
+            Keyword arguments of :class:`~sk_petridish.PetriDishRegressor`.
+
+        Raises
+        ------
+        ValueError
+            If there are no settings of that name.
+
+        Examples
+        --------
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> SigmoidSlope().recommended("paper")["inner_steps"]
+        250
+        """
+        try:
+            return dict(self._settings[name])
+        except KeyError:
+            raise ValueError(
+                f"No settings are called {name!r}; there are {sorted(self._settings)}."
+            ) from None
+
+    def suggest(self, trial: BaseTrial) -> Motifs:
+        """Let an Optuna trial choose a motif.
+
+        Parameters
+        ----------
+        trial : optuna.trial.BaseTrial
+            A running trial.
+
+        Returns
+        -------
+        ndarray of shape (n_features,)
+            The motif, as :meth:`blueprint` takes it.
+        """
+        values = [
+            _suggest(trial, name, distribution)
+            for name, distribution in self.distributions().items()
+        ]
+        row: Motifs = self.repair([values])[0]
+        return row
+
+
+def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
+    """Ask a trial for one parameter through its public methods."""
+    match distribution:
+        case FloatDistribution(low=low, high=high, step=step, log=log):
+            return trial.suggest_float(name, low, high, step=step, log=log)
+        case IntDistribution(low=low, high=high, step=step, log=log):
+            return trial.suggest_int(name, low, high, step=step, log=log)
+        case CategoricalDistribution(choices=choices):
+            return trial.suggest_categorical(name, choices)
+    raise TypeError(f"Parameter {name!r} has an unknown distribution: {distribution!r}.")
