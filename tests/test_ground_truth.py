@@ -1,0 +1,99 @@
+"""The ground truth that trains a motif's full network."""
+
+import pickle
+
+import numpy as np
+import optuna
+import pytest
+import torch
+
+from sk_petridish.motifs import SigmoidSlope
+from sk_petridish.search.ground_truth import MLPGroundTruth
+
+
+@pytest.fixture
+def digits(monkeypatch):
+    """scikit-learn's digits in the place of MNIST: small, and learned in a second."""
+    from sklearn.datasets import load_digits
+
+    from sk_petridish.search.ground_truth import _mlp
+
+    digits = load_digits()
+    monkeypatch.setattr(_mlp, "_N_TRAIN", 1200)
+    monkeypatch.setattr(_mlp, "_N_VALID", 500)
+    monkeypatch.setattr(_mlp, "load_mnist", lambda data_home: digits)
+
+
+def test_it_trains_to_a_good_network(digits):
+    assert MLPGroundTruth(n_epochs=8)([0.5]) < 0.1
+
+
+def test_runs_side_by_side_are_runs_alone(digits):
+    options = {"n_epochs": 2, "n_hidden": 8}
+    together = list(MLPGroundTruth(n_runs=3, random_state=4, **options).train([0.3]))
+    for run in range(3):
+        alone = list(MLPGroundTruth(random_state=4 + run, **options).train([0.3]))
+        for epoch in range(2):
+            np.testing.assert_allclose(together[epoch][run], alone[epoch][0], rtol=1e-3)
+
+
+def test_it_is_the_network_that_torch_would_train(digits):
+    """Known answer: nn.Sequential with the same start, trained the ordinary way."""
+    ground_truth = MLPGroundTruth(n_epochs=1, n_hidden=8, random_state=3)
+    (evaluations,) = ground_truth.train([0.7])
+    x, y, x_valid, y_valid = ground_truth._images
+    generator = torch.Generator().manual_seed(3)
+    module = SigmoidSlope().blueprint([0.7]).build(64, 8, 10, generator=generator)
+    w = [weight.detach() for weight in module.weights.values()]
+    layers = [torch.nn.Linear(64, 8), torch.nn.Linear(8, 8), torch.nn.Linear(8, 10)]
+    for layer, weight, bias in zip(layers, w[::2], w[1::2], strict=True):
+        layer.weight.data, layer.bias.data = weight.T.clone(), bias[0].clone()
+
+    def network(inputs):
+        hidden = torch.sigmoid(0.7 * layers[0](inputs))
+        return layers[2](torch.sigmoid(0.7 * layers[1](hidden)))
+
+    parameters = [parameter for layer in layers for parameter in layer.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=0.01, weight_decay=1e-5)
+    for batch in torch.randperm(1200, generator=generator).split(50):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(x[batch]), y[batch]).backward()
+        optimizer.step()
+    loss = torch.nn.functional.cross_entropy(network(x_valid), y_valid).item()
+    assert evaluations[0].loss == pytest.approx(loss, rel=1e-4)
+
+
+def test_a_trial_is_told_every_epoch_and_can_be_pruned(digits):
+    seen = []
+
+    class Pruner(optuna.pruners.BasePruner):
+        def prune(self, study, trial):
+            seen.append(trial.last_step)
+            return trial.last_step == 1
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(pruner=Pruner())
+    ground_truth = MLPGroundTruth(n_epochs=5, n_hidden=4)
+    study.optimize(lambda trial: ground_truth([0.3], trial), n_trials=1)
+    assert seen == [0, 1]
+    assert study.trials[0].state == optuna.trial.TrialState.PRUNED
+    assert 0 < study.trials[0].intermediate_values[1] < 1
+
+
+def test_it_travels_without_its_images(digits):
+    ground_truth = MLPGroundTruth(n_epochs=1, n_hidden=4)
+    expected = ground_truth([0.5])
+    pickled = pickle.dumps(ground_truth)
+    assert len(pickled) < 2000
+    assert pickle.loads(pickled)([0.5]) == expected
+
+
+def test_the_global_generator_is_left_alone(digits):
+    before = torch.get_rng_state()
+    MLPGroundTruth(n_epochs=1, n_hidden=4)([0.5])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_one_epoch_on_the_real_mnist(data_home):
+    (evaluations,) = MLPGroundTruth(n_epochs=1, data_home=data_home).train([0.2])
+    assert evaluations[0].accuracy > 0.93

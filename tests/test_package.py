@@ -1,0 +1,80 @@
+"""The package as it is installed and imported."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import sk_petridish
+import sk_petridish.search
+
+ROOT = Path(__file__).parents[1]
+
+
+def public_modules():
+    found = pkgutil.walk_packages(sk_petridish.__path__, "sk_petridish.")
+    names = [info.name for info in found if info.ispkg]
+    return ["sk_petridish", *names]
+
+
+def test_the_package_list_is_that_of_the_folders():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        listed = tomllib.load(file)["tool"]["setuptools"]["packages"]
+    folders = [path.parent for path in (ROOT / "sk_petridish").rglob("__init__.py")]
+    folders += [path.parent for path in (ROOT / "search").rglob("__init__.py")]
+    names = set()
+    for folder in folders:
+        parts = folder.relative_to(ROOT).parts
+        names.add(".".join(parts if parts[0] == "sk_petridish" else ("sk_petridish", *parts)))
+    assert sorted(listed) == sorted(names)
+
+
+def test_search_is_one_package_behind_two_paths():
+    link = ROOT / "sk_petridish" / "search"
+    assert link.is_symlink()
+    assert not Path(link.readlink()).is_absolute()
+    assert Path(sk_petridish.search.__file__).resolve() == ROOT / "search" / "__init__.py"
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_what_a_module_promises_exists_and_is_documented(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    for public in getattr(module, "__all__", []):
+        thing = getattr(module, public)
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            assert inspect.getdoc(thing), f"{name}.{public} has no docstring"
+
+
+LAYERS = {
+    "blueprints": {"blueprints"},
+    "tasks": {"tasks"},
+    "motifs": {"motifs", "blueprints", "tasks"},
+    "dish": {"dish", "blueprints", "tasks"},
+    "datasets": {"datasets"},
+    "baselines": {"baselines", "dish", "_validation"},
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_point_only_downwards(layer):
+    for path in (ROOT / "sk_petridish" / layer).glob("*.py"):
+        for line in path.read_text().splitlines():
+            if line.startswith("from sk_petridish."):
+                imported = line.split()[1].split(".")[1]
+                assert imported in LAYERS[layer], f"{path.name}: {line}"
+            assert "sk_petridish import" not in line or line.startswith("    >>>"), path
+
+
+def test_importing_is_quiet_and_leaves_the_threads_of_torch_alone():
+    script = "import torch; n = torch.get_num_threads(); import sk_petridish, sk_petridish.search; \
+              assert torch.get_num_threads() == n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == done.stderr == ""

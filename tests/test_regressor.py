@@ -1,0 +1,372 @@
+"""PetriDishRegressor as its users meet it."""
+
+import ast
+import pickle
+import random
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from sk_petridish import PetriDishRegressor, _regressor
+from sk_petridish.dish import _measure
+from sk_petridish.motifs import SigmoidSlope
+from sk_petridish.tasks import GaussianTask
+
+FAST = {
+    "n_dishes": 2,
+    "n_hidden": 2,
+    "n_synthetic": 8,
+    "n_batches": 2,
+    "inner_steps": 15,
+    "max_iter": 4,
+    "max_outer_loss": 4.0,
+}
+
+
+def fast(**changes):
+    return PetriDishRegressor(**(FAST | {"random_state": 0} | changes))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    slopes = np.array([1.3, 0.4, 0.9, 0.55, 1.45, 0.7, 1.1, 0.45])[:, None]
+    return fast().fit(slopes, 0.02 + 0.01 * slopes.ravel())
+
+
+def test_it_learns_to_order_motifs(problem):
+    X, y = problem
+    dish = PetriDishRegressor(n_dishes=3, max_iter=8, random_state=0).fit(X, y)
+    assert np.corrcoef(dish.predict(X), y)[0, 1] > 0.95
+    assert dish.loss_curve_[-1] < 0.1 * dish.loss_curve_[0]
+    assert all(dish.converged for dish in dish.dishes_)
+
+
+def test_fitted_attributes_say_what_happened(problem):
+    dish = fast(motif_space=SigmoidSlope()).fit(*problem)
+    assert len(dish.dishes_) == 2
+    assert dish.n_iter_ == len(dish.loss_curve_) == 4
+    assert dish.validation_scores_ is None
+    assert dish.engine_ == "torch"
+    assert dish.n_features_in_ == 1
+    assert dish.motif_space_ is not dish.motif_space
+    assert dish.dishes_[0].x_train.shape == (8, 10)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_predictions_are_in_the_units_of_y(problem, scale):
+    X, y = problem
+    plain = fast().fit(X, y).predict(X)
+    scaled = fast().fit(X, scale * y - 3 * scale).predict(X)
+    np.testing.assert_allclose(scaled, scale * plain - 3 * scale, rtol=1e-6)
+
+
+@settings(max_examples=10)
+@given(rows=st.permutations(range(12)), cut=st.integers(1, 11))
+def test_predictions_do_not_depend_on_the_other_rows(fitted, rows, cut):
+    X = np.linspace(-0.5, 2.5, 12)[:, None]
+    expected = fitted.predict(X)
+    chosen = rows[:cut]
+    np.testing.assert_allclose(fitted.predict(X[chosen]), expected[chosen], rtol=1e-9)
+
+
+def test_many_motifs_are_predicted_in_pieces(fitted, monkeypatch):
+    X = np.linspace(0.1, 2.0, 11)[:, None]
+    expected = fitted.predict(X)
+    monkeypatch.setattr(_measure, "_MAX_NETWORKS", 6)
+    np.testing.assert_allclose(fitted.predict(X), expected, rtol=1e-9)
+
+
+def test_return_std_is_the_spread_over_dishes(fitted):
+    X = [[0.2], [0.8]]
+    mean, std = fitted.predict(X, return_std=True)
+    np.testing.assert_array_equal(mean, fitted.predict(X))
+    assert (std > 0).all()
+    alone = clone(fitted).set_params(n_dishes=1).fit([[0.4], [0.8], [1.4]], [1.0, 2.0, 4.0])
+    np.testing.assert_array_equal(alone.predict(X, return_std=True)[1], 0.0)
+
+
+def test_dishes_that_did_not_converge_are_left_out(problem):
+    X, y = problem
+    all_dishes = fast(n_dishes=6, max_iter=0).fit(X, y)
+    outer = sorted(dish.outer_loss for dish in all_dishes.dishes_)
+    # Learning that changes nothing, so that convergence is judged of known dishes.
+    limit = (outer[2] + outer[3]) / 2
+    still = {"max_iter": 1, "outer_lr": 1e-300, "outer_l2": 0.0, "learn_labels": False}
+    best = fast(n_dishes=6, max_outer_loss=limit, **still).fit(X, y)
+    assert sum(dish.converged for dish in best.dishes_) == 3
+    lowest = min(dish.outer_loss for dish in best.dishes_)
+    single = fast(n_dishes=6, max_outer_loss=lowest + 1e-9, **still).fit(X, y)
+    assert single.predict(X, return_std=True)[1].max() == 0.0
+    assert best.predict(X, return_std=True)[1].max() > 0.0
+
+
+def test_it_warns_when_no_dish_converged(problem):
+    with pytest.warns(ConvergenceWarning, match="None of the 2 dishes converged"):
+        dish = fast(max_outer_loss=0.0).fit(*problem)
+    assert np.isfinite(dish.predict(problem[0])).all()
+
+
+def test_without_learning_the_data_stays_the_tasks_own(problem):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dish = fast(max_iter=0, max_outer_loss=0.0, task=GaussianTask()).fit(*problem)
+    assert dish.n_iter_ == 0
+    assert set(np.unique(dish.dishes_[0].y_valid)) <= {0.0, 1.0}
+
+
+def test_early_stopping_holds_motifs_out(problem):
+    dish = fast(early_stopping=True, validation_fraction=0.25, max_iter=6).fit(*problem)
+    assert dish.validation_scores_.shape == (dish.n_iter_,)
+    assert (dish.validation_scores_ <= 0).all()
+
+
+def test_early_stopping_needs_enough_motifs(problem):
+    X, y = problem
+    with pytest.raises(ValueError, match="would hold out 0 of 2 motifs"):
+        fast(early_stopping=True).fit(X[:2], y[:2])
+    with pytest.raises(ValueError, match="same loss"):
+        fast(early_stopping=True, validation_fraction=0.4).fit(X[:3], [1.0, 1.0, 2.0])
+
+
+def test_the_papers_settings_and_the_recommended_ones_run(problem):
+    space = SigmoidSlope()
+    for name in ("paper", "best"):
+        recommended = space.recommended(name) | {"max_iter": 1, "inner_steps": 5}
+        PetriDishRegressor(space, **recommended, n_dishes=1, max_outer_loss=4.0).fit(*problem)
+    assert space.recommended("paper")["n_hidden"] == 1
+    with pytest.raises(ValueError, match="No settings are called 'fastest'"):
+        space.recommended("fastest")
+
+
+@pytest.mark.parametrize("inner_loss", ["bce", "cross_entropy", "mse"])
+@pytest.mark.parametrize("inner_optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_inner_loop_runs(problem, inner_loss, inner_optimizer, dtype):
+    dish = fast(
+        inner_loss=inner_loss,
+        inner_optimizer=inner_optimizer,
+        dtype=dtype,
+        outer_loss="rank",
+        statistic="mean_valid",
+        init="fan_in",
+    ).fit(*problem)
+    assert np.isfinite(dish.predict(problem[0])).all()
+
+
+def test_each_column_is_the_slope_of_a_layer_by_default():
+    X = np.random.default_rng(0).uniform(0.2, 1.5, (6, 3))
+    dish = fast().fit(X, X.sum(axis=1))
+    assert dish.motif_space_.n_slopes == 3
+    assert not np.isclose(*dish.predict([[0.2, 1.0, 1.0], [1.0, 1.0, 0.2]]))
+
+
+# --- reproducibility ---------------------------------------------------------------
+
+
+def test_the_same_random_state_gives_the_same_result(problem):
+    X, y = problem
+    first = fast(random_state=5).fit(X, y).predict(X)
+    np.testing.assert_array_equal(fast(random_state=5).fit(X, y).predict(X), first)
+    from_instance = fast(random_state=np.random.RandomState(5)).fit(X, y).predict(X)
+    np.testing.assert_array_equal(from_instance, first)
+    assert not np.array_equal(fast(random_state=6).fit(X, y).predict(X), first)
+
+
+def test_the_same_result_in_another_process(problem):
+    X, y = problem
+    script = (
+        "import numpy as np\n"
+        "from sk_petridish import PetriDishRegressor\n"
+        f"X, y = np.array({X.tolist()}), np.array({y.tolist()})\n"
+        f"dish = PetriDishRegressor(**{FAST}, random_state=0, batch_size=4)\n"
+        "print(dish.fit(X, y).predict(X).tolist())\n"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    here = fast(batch_size=4).fit(X, y).predict(X)
+    np.testing.assert_allclose(ast.literal_eval(output), here, rtol=1e-12)
+
+
+def test_global_random_states_are_left_alone(problem):
+    X, y = problem
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    random.seed(0)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()  # noqa: NPY002
+    fast(batch_size=4, early_stopping=True, random_state=None).fit(X, y).predict(X)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    # random_state=None draws from numpy's global generator, as everywhere in scikit-learn.
+    np.random.seed(0)  # noqa: NPY002
+    fast(batch_size=4, early_stopping=True, random_state=1).fit(X, y).predict(X)
+    np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+    assert random.getstate() == before[2]
+
+
+def test_torchs_thread_count_is_restored_also_after_an_error(problem):
+    X, y = problem
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        fast().fit(X, y).predict(X)
+        assert torch.get_num_threads() == 2
+        with pytest.raises(RuntimeError):
+            fast(device="nowhere").fit(X, y)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_pickle_and_clone(fitted, problem):
+    X, _ = problem
+    copy = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copy.predict(X), fitted.predict(X))
+    unfitted = clone(fitted)
+    assert unfitted.get_params() == fitted.get_params()
+    with pytest.raises(NotFittedError):
+        unfitted.predict(X)
+
+
+def test_it_lives_in_pipelines_grid_searches_and_cross_validation(problem):
+    X, y = problem
+    pipeline = make_pipeline(FunctionTransformer(), fast())
+    predictions = cross_val_predict(pipeline, X, y, cv=2)
+    assert np.isfinite(predictions).all()
+    grid = GridSearchCV(
+        fast(motif_space=SigmoidSlope()),
+        {"inner_lr": [0.01, 0.05], "motif_space__high": [2.0]},
+        cv=2,
+        n_jobs=2,
+    ).fit(X, y)
+    alone = clone(grid.best_estimator_).fit(X, y)
+    np.testing.assert_allclose(grid.predict(X), alone.predict(X), rtol=1e-12)
+
+
+# --- bad input ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_losses_must_be_finite(problem, bad):
+    X, y = problem
+    with pytest.raises(ValueError, match=r"Input y contains (NaN|infinity)[\s\S]*training failed"):
+        fast().fit(X, np.where(np.arange(len(y)) == 3, bad, y))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_motifs_must_be_finite(problem, fitted, bad):
+    X, y = problem
+    X = X.copy()
+    X[2] = bad
+    for call in (lambda: fast().fit(X, y), lambda: fitted.predict(X)):
+        with pytest.raises(ValueError, match=r"contains (NaN|inf)[\s\S]*A row of X is one motif"):
+            call()
+
+
+def test_rows_must_have_the_width_of_a_motif(problem, fitted):
+    X, y = problem
+    wide = np.hstack([X, X])
+    message = "A row of X is one motif: .*slope"
+    with pytest.raises(ValueError, match=message):
+        fast(motif_space=SigmoidSlope()).fit(wide, y)
+    with pytest.raises(ValueError, match=r"X has 2 features[\s\S]*" + message):
+        fitted.predict(wide)
+    with pytest.raises(ValueError, match=r"Expected 2D array[\s\S]*" + message):
+        fast().fit(X.ravel(), y)
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0, 1e9])
+def test_equal_losses_hold_no_order(problem, value):
+    with pytest.raises(ValueError, match="no order to learn"):
+        fast().fit(problem[0], np.full(8, value))
+
+
+def test_two_different_motifs_are_needed(problem):
+    X, y = problem
+    with pytest.raises(ValueError, match="at least 2 different ones"):
+        fast().fit(X[:1], y[:1])
+    with pytest.raises(ValueError, match="at least 2 different ones"):
+        fast().fit([[0.5], [0.5]], [1.0, 2.0])
+
+
+def test_rows_of_the_same_motif_are_averaged(problem):
+    X, y = problem
+    noise = np.linspace(-1e-3, 1e-3, len(y))
+    repeated = fast().fit(np.vstack([X, X]), np.concatenate([y + noise, y - noise]))
+    np.testing.assert_allclose(repeated.predict(X), fast().fit(X, y).predict(X), rtol=1e-7)
+
+
+def test_lengths_must_match(problem):
+    with pytest.raises(ValueError, match="X has 8 motifs, but y has 7 losses"):
+        fast().fit(problem[0], problem[1][:7])
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        fast().fit(problem[0], None)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("engine", "warp"),
+        ("motif_space", "sigmoid"),
+        ("task", "mnist"),
+        ("statistic", "last"),
+        ("inner_loss", "hinge"),
+        ("outer_loss", "ndcg"),
+        ("n_dishes", 0),
+        ("inner_lr", -1.0),
+        ("batch_size", 1),
+        ("validation_fraction", 1.0),
+        ("init", "zeros"),
+    ],
+)
+def test_an_unknown_parameter_value_names_the_parameter(problem, parameter, value):
+    with pytest.raises(ValueError, match=f"'{parameter}' parameter of PetriDishRegressor"):
+        fast(**{parameter: value}).fit(*problem)
+
+
+def test_mini_batches_have_equal_size(problem):
+    with pytest.raises(ValueError, match="n_batches=3 does not divide n_synthetic=8"):
+        fast(n_batches=3).fit(*problem)
+
+
+def test_inner_loops_that_diverge_cost_no_nan(problem):
+    X, y = problem
+    exploding = {"inner_optimizer": "sgd", "inner_loss": "mse", "inner_lr": 1e3, "inner_steps": 200}
+    with (
+        pytest.warns(ConvergenceWarning, match="None of the 2 dishes"),
+        pytest.warns(RuntimeWarning, match="8 of 8 motifs diverged in at least one dish"),
+    ):
+        dish = fast(**exploding).fit(X, y)
+    with pytest.warns(RuntimeWarning, match="of 3 motifs diverged"):
+        predictions, spread = dish.predict([[0.1], [1.0], [5.0]], return_std=True)
+    assert np.isfinite(predictions).all()
+    assert np.isfinite(spread).all()
+
+
+def test_a_diverged_motif_is_predicted_worse_than_any_training_motif(problem, monkeypatch):
+    X, y = problem
+    dish = fast().fit(X, y)
+    finite = dish.predict([[0.5]])
+    original = _regressor.measure_motifs
+
+    def diverge(blueprints, dishes, **options):
+        statistic = original(blueprints, dishes, **options)
+        statistic[:, 1] = np.nan
+        return statistic
+
+    monkeypatch.setattr(_regressor, "measure_motifs", diverge)
+    with pytest.warns(RuntimeWarning, match="1 of 2 motifs diverged"):
+        predictions = dish.predict([[0.5], [0.6]])
+    np.testing.assert_allclose(predictions[0], finite[0], rtol=1e-9)
+    assert predictions[1] == pytest.approx(2 * y.max() - y.min())
+    assert predictions[1] > y.max()
