@@ -123,7 +123,8 @@ def summary(rows: list[dict[str, object]]) -> str:
         lines.append(
             f"{method:24s} {_spread(values['outside']):>24s} {_spread(values['left']):>24s} "
             f"{_spread(values['peak'], worst=False):>20s} {np.median(error):8.3f} max "
-            f"{error.max():.3f} {np.median(values['validation_mse']):9.4f} {np.median(values['seconds']):7.1f}"
+            f"{error.max():.3f} {np.median(values['validation_mse']):9.4f} "
+            f"{np.median(values['seconds']):7.1f}"
         )
         hits = (values["outside"] >= 0.94) & (values["left"] >= 0.90) & (error <= 0.06)
         lines.append(

@@ -33,10 +33,9 @@ from .dish import (
     measure_motifs,
     one_torch_thread,
 )
-from .motifs import MotifSpace, SigmoidSlope
+from .motifs import Motifs, MotifSpace, SigmoidSlope
 from .tasks import Task
 
-Motifs = NDArray[np.float64]
 Losses = NDArray[np.float64]
 
 
@@ -324,8 +323,8 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         X = self._validate_motifs(X, fitting=True)
         X, y = _average_repeats(self.motif_space_, X, _validate_losses(y, len(X)))
         _check_ordering(y)
-        known, held_out = self._split(X, y)
         random_state = check_random_state(self.random_state)
+        known, held_out = self._split(X, y, random_state)
         batch_seed, *seeds = random_state.randint(2**31 - 1, size=self.n_dishes + 1).tolist()
         settings = self._dish_settings()
         # There is one engine so far; the fitted estimator says so.
@@ -379,7 +378,7 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         ValueError
             If a row is no motif.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "dishes_")
         X = self._validate_motifs(X, fitting=False)
         dishes = [dish for dish in self.dishes_ if dish.converged] or self.dishes_
         with one_torch_thread():
@@ -414,7 +413,9 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     def _blueprints(self, X: Motifs) -> list[Blueprint]:
         return [self.motif_space_.blueprint(row) for row in X]
 
-    def _split(self, X: Motifs, y: Losses) -> tuple[Known, Known | None]:
+    def _split(
+        self, X: Motifs, y: Losses, random_state: np.random.RandomState
+    ) -> tuple[Known, Known | None]:
         """Set motifs aside for early stopping, if that is asked for."""
         if not self.early_stopping:
             return Known(self._blueprints(X), y), None
@@ -425,7 +426,7 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
                 f"hold out {n_held_out} of {len(y)} motifs; it needs at least one held out and "
                 "two to learn from. Change validation_fraction or switch early_stopping off."
             )
-        order = check_random_state(self.random_state).permutation(len(y))
+        order = random_state.permutation(len(y))
         held_out, known = order[:n_held_out], order[n_held_out:]
         if np.ptp(y[known]) == 0:
             raise ValueError(

@@ -1,5 +1,7 @@
 """The contract of motif spaces, held by every space that is found."""
 
+import inspect
+
 import numpy as np
 import optuna
 import pytest
@@ -9,12 +11,13 @@ from sklearn.base import clone
 
 import sk_petridish.motifs
 from sk_petridish.blueprints import Blueprint
-from sk_petridish.motifs import MotifSpace, SigmoidSlope
+from sk_petridish.motifs import SigmoidSlope
 
 SPACES = [
     instance
     for name in sk_petridish.motifs.__all__
-    if (space := getattr(sk_petridish.motifs, name)) is not MotifSpace
+    if inspect.isclass(space := getattr(sk_petridish.motifs, name))
+    and not inspect.isabstract(space)
     for instance in (space(), *([SigmoidSlope(3)] if space is SigmoidSlope else []))
 ]
 

@@ -16,8 +16,14 @@ _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 _UNDER_ROOT = 1e-16
 
 
-class _Moments(NamedTuple):
-    """Adam's running means of the gradient and of its square."""
+class OptimizerState(NamedTuple):
+    """Adam's running means of the gradient and of its square, shaped as the weights.
+
+    Parameters
+    ----------
+    first, second : Tensor
+        The two means; plain gradient descent leaves them at zero.
+    """
 
     first: Tensor
     second: Tensor
@@ -56,7 +62,7 @@ class InnerLoop:
         """The loss of a motif-network."""
         return INNER_LOSSES[self.loss]
 
-    def start(self, theta: Tensor) -> _Moments:
+    def start(self, theta: Tensor) -> OptimizerState:
         """Give the optimiser's state before the first step.
 
         Parameters
@@ -66,21 +72,21 @@ class InnerLoop:
 
         Returns
         -------
-        tuple of Tensor
-            State, as :meth:`update` takes it.
+        OptimizerState
+            As :meth:`update` takes it.
         """
-        return _Moments(torch.zeros_like(theta), torch.zeros_like(theta))
+        return OptimizerState(torch.zeros_like(theta), torch.zeros_like(theta))
 
     def update(
-        self, theta: Tensor, gradient: Tensor, state: _Moments, step: int
-    ) -> tuple[Tensor, _Moments]:
+        self, theta: Tensor, gradient: Tensor, state: OptimizerState, step: int
+    ) -> tuple[Tensor, OptimizerState]:
         """Make one step (eq. 1), differentiably.
 
         Parameters
         ----------
         theta, gradient : Tensor
             Weights and the gradient of the loss there.
-        state : tuple of Tensor
+        state : OptimizerState
             The optimiser's state.
         step : int
             Steps made before this one.
@@ -89,7 +95,7 @@ class InnerLoop:
         -------
         theta : Tensor
             New weights.
-        state : tuple of Tensor
+        state : OptimizerState
             New state.
         """
         gradient = gradient + self.l2 * theta
@@ -99,4 +105,4 @@ class InnerLoop:
         second = _BETA_2 * state.second + (1 - _BETA_2) * gradient.square()
         mean = first / (1 - _BETA_1 ** (step + 1))
         spread = (second / (1 - _BETA_2 ** (step + 1)) + _UNDER_ROOT).sqrt()
-        return theta - self.lr * mean / (spread + _EPSILON), _Moments(first, second)
+        return theta - self.lr * mean / (spread + _EPSILON), OptimizerState(first, second)
