@@ -19,11 +19,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-import sk_petridish.datasets
+from sk_petridish.datasets import _sigmoid_slopes
 from sk_petridish.search.ground_truth import MLPGroundTruth
 
-TABLE = Path(sk_petridish.datasets.__file__).parent / "data" / "sigmoid_slopes.csv"
-COLUMNS = ("slope", "run", "validation_loss", "validation_accuracy")
+TABLE = Path(_sigmoid_slopes.__file__).parent / "data" / "sigmoid_slopes.csv"
 # Runs that train side by side. Left of the training interval, where slopes differ by
 # less than the noise of so few runs, there are more of them.
 N_RUNS = 3
@@ -31,12 +30,10 @@ N_BATCHES, N_BATCHES_LEFT, LEFT = 1, 2, 0.37
 
 
 def slopes() -> list[float]:
-    """Slopes from 0.01 to 2.01: dense around the peak and in the training interval."""
-    left = [0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18, 0.2]
-    peak = np.arange(0.215, 0.36, 0.015)
-    interval = np.linspace(0.37, 1.5, 30)
-    right = np.linspace(1.56, 2.01, 8)
-    return np.concatenate([left, peak, interval, right]).round(4).tolist()
+    """Slopes from 0.01 to 2.01, evenly spaced on each side of the training interval and in it."""
+    left, inside, right = (0.01, 0.36, 21), (0.37, 1.5, 30), (1.55, 2.01, 9)
+    grids = [np.linspace(*part) for part in (left, inside, right)]
+    return np.concatenate(grids).round(4).tolist()
 
 
 def measure(slope: float, first_run: int) -> list[tuple[float, int, float, float]]:
@@ -62,9 +59,9 @@ def missing() -> Iterator[tuple[float, int]]:
     """Slopes and first runs still to measure, in an order that covers the range early."""
     done = measured()
     for batch in range(max(N_BATCHES, N_BATCHES_LEFT)):
-        for slope in np.random.default_rng(batch).permutation(slopes()).tolist():
-            wanted = batch < (N_BATCHES_LEFT if slope < LEFT else N_BATCHES)
-            if wanted and (slope, batch * N_RUNS) not in done:
+        wanted = [s for s in slopes() if batch < (N_BATCHES_LEFT if s < LEFT else N_BATCHES)]
+        for slope in np.random.default_rng(batch).permutation(wanted).tolist():
+            if (slope, batch * N_RUNS) not in done:
                 yield slope, batch * N_RUNS
 
 
@@ -77,7 +74,7 @@ def main() -> None:
     parallel = joblib.Parallel(arguments.n_jobs, return_as="generator_unordered")
     results = parallel(joblib.delayed(measure)(*task) for task in tasks)
     if not TABLE.exists():
-        TABLE.write_text(",".join(COLUMNS) + "\n")
+        TABLE.write_text(",".join(_sigmoid_slopes.COLUMNS) + "\n")
     for rows in tqdm(results, total=len(tasks), unit="slope"):
         with TABLE.open("a", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)

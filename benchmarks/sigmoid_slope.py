@@ -39,9 +39,7 @@ def surrogates(seed: int) -> dict[str, BaseEstimator]:
     return {
         "dish": PetriDishRegressor(random_state=seed),
         "dish, unlearned": PetriDishRegressor(max_iter=0, random_state=seed),
-        "dish, paper's settings": PetriDishRegressor(
-            **paper, n_dishes=8, n_iter_no_change=paper["max_iter"], random_state=seed
-        ),
+        "dish, paper's settings": PetriDishRegressor(**paper, random_state=seed),
         "control": NeuralSurrogate(random_state=seed),
     }
 

@@ -68,7 +68,7 @@ def draw(title, names, path):
     axes.errorbar(
         slopes,
         100 * (1 - errors),
-        yerr=100 * table.target_std,
+        yerr=100 * table.target_stderr,
         fmt="D",
         markersize=3.5,
         linewidth=0.8,

@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_array, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._threads import one_torch_thread
 from ._validation import Interval, StrOptions, fit_context
 from .blueprints import Blueprint, Widths
 from .dish import (
@@ -31,9 +32,9 @@ from .dish import (
     draw_dish,
     learn,
     measure_motifs,
-    one_torch_thread,
 )
 from .motifs import Motifs, MotifSpace, SigmoidSlope
+from .motifs._settings import PAPER
 from .tasks import Task
 
 Losses = NDArray[np.float64]
@@ -46,7 +47,8 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     on a handful of synthetic samples, and reads the motif's promise off the
     result. Fitting learns the samples, through the unrolled inner training, so
     that the tiny losses order the motifs as their true losses do. Several dishes
-    are learned together and averaged.
+    are learned together, and the median of their predictions is the estimator's: it is
+    measured to be better than the mean, which a single bad dish can spoil.
 
     Settings that are ``None`` take the value that the motif space recommends.
 
@@ -57,7 +59,7 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         :class:`~sk_petridish.motifs.SigmoidSlope` with as many slopes as ``X`` has
         columns.
     n_dishes : int, default=24
-        Dishes to average. Each has initial weights and data of its own.
+        Dishes that predict together. Each has initial weights and data of its own.
     n_inputs, n_hidden, n_outputs : int, default=None
         Widths of the motif-networks.
     n_synthetic : int, default=None
@@ -81,7 +83,7 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     inner_lr : float, default=None
         Its learning rate.
     inner_l2 : float, default=None
-        Its L2 penalty on weights.
+        Its L2 penalty on weights and biases.
     inner_optimizer : {"adam", "sgd"}, default=None
         Its optimiser.
     inner_loss : {"bce", "cross_entropy", "mse"}, default=None
@@ -91,7 +93,8 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         the mean training or validation loss over the inner loop, before each
         update.
     max_iter : int, default=None
-        Outer steps at most. 0 leaves the data unlearned.
+        Outer steps at most. 0 leaves the data as the task drew it; all dishes count
+        as converged then.
     outer_lr : float, default=None
         Learning rate of the outer loop's Adam.
     outer_lr_decay : float, default=None
@@ -110,11 +113,11 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         more.
     tol : float, default=1e-4
         Smallest fall of the outer loss that counts as an improvement.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=None
         Outer steps without improvement after which learning stops.
     early_stopping : bool, default=False
         Whether to hold motifs out, stop when predictions of their losses no longer
-        improve, and keep the state in which they were best.
+        improve by ``tol``, and keep the state in which they were best.
     validation_fraction : float, default=0.2
         Share of the motifs held out by ``early_stopping``.
     engine : {"auto", "torch"}, default="auto"
@@ -132,6 +135,8 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     ----------
     dishes_ : list of Dish
         Learned dishes, those that did not converge too; see ``Dish.converged``.
+    n_converged_ : int
+        Number of dishes that converged.
     loss_curve_ : ndarray of shape (n_iter_,)
         Outer loss before each update, mean over the dishes.
     validation_scores_ : ndarray of shape (n_iter_,) or None
@@ -161,8 +166,8 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     A motif-network 10 -> 1 -> 1 -> 10 has 33 parameters with its biases; the paper
     counts 22.
 
-    A motif whose inner training diverges is predicted to be worse, by the range
-    of the training losses, than the worst training motif.
+    Where the inner training of a motif diverges, the dish predicts a loss above the
+    worst training loss by ten times the range of the training losses.
 
     References
     ----------
@@ -212,7 +217,7 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         "max_outer_loss": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "engine": [StrOptions({"auto", "torch"})],
@@ -252,7 +257,7 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         max_outer_loss: float = 0.5,
         batch_size: int = 40,
         tol: float = 1e-4,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.2,
         engine: Literal["auto", "torch"] = "auto",
@@ -318,22 +323,34 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         ------
         ValueError
             If a row is no motif, a loss is not finite, there are fewer than two
-            different motifs, or all have the same loss.
+            different motifs, all have the same loss, ``n_batches`` does not divide
+            ``n_synthetic``, or ``early_stopping`` leaves too few motifs.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If no dish converged; predictions use all of them then.
+        RuntimeWarning
+            If the inner training of a motif diverged.
         """
+        # A fit that fails leaves no half of the one before.
+        if hasattr(self, "dishes_"):
+            delattr(self, "dishes_")
         X = self._validate_motifs(X, fitting=True)
         X, y = _average_repeats(self.motif_space_, X, _validate_losses(y, len(X)))
         _check_ordering(y)
         random_state = check_random_state(self.random_state)
+        settings, loop = self._dish_settings(), self._outer_loop()
+        random_state = check_random_state(self.random_state)
         known, held_out = self._split(X, y, random_state)
         batch_seed, *seeds = random_state.randint(2**31 - 1, size=self.n_dishes + 1).tolist()
-        settings = self._dish_settings()
         # There is one engine so far; the fitted estimator says so.
         self.engine_ = "torch"
         with one_torch_thread():
             learned = learn(
                 [draw_dish(settings, seed) for seed in seeds],
                 known,
-                self._outer_loop(),
+                loop,
                 held_out=held_out,
                 seed=batch_seed,
                 dtype=getattr(torch, self.dtype),
@@ -344,11 +361,12 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_ = len(self.loss_curve_)
         self.validation_scores_ = -learned.held_out_curve if self.early_stopping else None
         # Dishes that were not to learn are not judged by whether they did.
-        limit = self.max_outer_loss if self._setting("max_iter") else np.inf
+        limit = self.max_outer_loss if loop.max_iter else np.inf
         self.dishes_ = calibrate(learned.dishes, statistic, known.losses, limit)
-        self._loss_mean, self._loss_std = known.losses.mean(), known.losses.std()
-        self._diverged_loss = 2 * known.losses.max() - known.losses.min()
-        self._warn_unless_converged()
+        self.n_converged_ = sum(dish.converged for dish in self.dishes_)
+        # Through the public method that the user called and scikit-learn's wrapper.
+        _warn_of_divergence(statistic, stacklevel=4)
+        self._warn_unless_converged(stacklevel=4)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Losses | tuple[Losses, Losses]:
@@ -377,16 +395,22 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         ------
         ValueError
             If a row is no motif.
+
+        Warns
+        -----
+        RuntimeWarning
+            If the inner training of a motif diverged.
         """
         check_is_fitted(self, "dishes_")
         X = self._validate_motifs(X, fitting=False)
         dishes = [dish for dish in self.dishes_ if dish.converged] or self.dishes_
         with one_torch_thread():
             statistic = self._measure(self._blueprints(X), dishes)
+        _warn_of_divergence(statistic, stacklevel=3)
         means = np.array([[dish.statistic_mean] for dish in dishes])
         stds = np.array([[dish.statistic_std] for dish in dishes])
         losses = (statistic - means) / stds * self._loss_std + self._loss_mean
-        losses = np.where(np.isfinite(statistic), losses, self._diverged_loss)
+        losses = np.where(np.isfinite(losses), losses, self._diverged_loss)
         median = np.median(losses, axis=0)
         return (median, losses.std(axis=0)) if return_std else median
 
@@ -416,31 +440,31 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     def _split(
         self, X: Motifs, y: Losses, random_state: np.random.RandomState
     ) -> tuple[Known, Known | None]:
-        """Set motifs aside for early stopping, if that is asked for."""
-        if not self.early_stopping:
-            return Known(self._blueprints(X), y), None
-        n_held_out = round(self.validation_fraction * len(y))
-        if not 1 <= n_held_out <= len(y) - 2:
-            raise ValueError(
-                f"early_stopping with validation_fraction={self.validation_fraction} would "
-                f"hold out {n_held_out} of {len(y)} motifs; it needs at least one held out and "
-                "two to learn from. Change validation_fraction or switch early_stopping off."
-            )
-        order = random_state.permutation(len(y))
+        """Normalise the losses, and set motifs aside if ``early_stopping`` wants some."""
+        order = np.arange(len(y))
+        n_held_out = 0
+        if self.early_stopping:
+            order = random_state.permutation(len(y))
+            n_held_out = round(self.validation_fraction * len(y))
+            if not 1 <= n_held_out <= len(y) - 2 or np.ptp(y[order[n_held_out:]]) == 0:
+                raise ValueError(
+                    f"early_stopping with validation_fraction={self.validation_fraction} would "
+                    f"hold out {n_held_out} of {len(y)} motifs; it needs at least one held out, "
+                    "and two of different loss to learn from. Change validation_fraction or "
+                    "switch early_stopping off."
+                )
         held_out, known = order[:n_held_out], order[n_held_out:]
-        if np.ptp(y[known]) == 0:
-            raise ValueError(
-                "The motifs that early_stopping leaves to learn from have all the "
-                "same loss. Switch early_stopping off."
-            )
-        return Known(self._blueprints(X[known]), y[known]), Known(
-            self._blueprints(X[held_out]), y[held_out]
+        self._loss_mean, self._loss_std = y[known].mean(), y[known].std()
+        self._diverged_loss = y[known].max() + 10 * np.ptp(y[known])
+        normalised = (y - self._loss_mean) / self._loss_std
+        return Known(self._blueprints(X[known]), normalised[known]), (
+            Known(self._blueprints(X[held_out]), normalised[held_out]) if n_held_out else None
         )
 
     def _setting(self, name: str) -> Any:
-        """Give a parameter's value, or what the motif space recommends for ``None``."""
+        """Give a parameter's value; for ``None`` the motif space's, or else the paper's."""
         value = getattr(self, name)
-        return self.motif_space_.recommended()[name] if value is None else value
+        return (PAPER | self.motif_space_.recommended())[name] if value is None else value
 
     def _dish_settings(self) -> DishSettings:
         n_synthetic, n_batches = self._setting("n_synthetic"), self._setting("n_batches")
@@ -470,37 +494,31 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         )
 
     def _outer_loop(self) -> OuterLoop:
+        lr_steps = tuple(self._setting("outer_lr_steps"))
+        if not all(isinstance(step, Integral) and int(step) > 0 for step in lr_steps):
+            raise ValueError(
+                f"outer_lr_steps must be positive integers, outer steps, got {lr_steps}."
+            )
         return OuterLoop(
             max_iter=self._setting("max_iter"),
             lr=self._setting("outer_lr"),
             lr_decay=self._setting("outer_lr_decay"),
-            lr_steps=tuple(self._setting("outer_lr_steps")),
+            lr_steps=lr_steps,
             l2=self._setting("outer_l2"),
             loss=self._setting("outer_loss"),
             batch_size=self.batch_size,
             tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
+            n_iter_no_change=self._setting("n_iter_no_change"),
             verbose=self.verbose,
         )
 
     def _measure(self, blueprints: Sequence[Blueprint], dishes: Sequence[Dish]) -> Losses:
-        """Read the statistic off motifs, (n_dishes, n_motifs), and tell of divergence."""
-        statistic = measure_motifs(
+        return measure_motifs(
             blueprints, dishes, dtype=getattr(torch, self.dtype), device=self.device
         )
-        n_diverged = int((~np.isfinite(statistic)).any(axis=0).sum())
-        if n_diverged:
-            warnings.warn(
-                f"The inner loop of {n_diverged} of {len(blueprints)} motifs diverged in at "
-                "least one dish; there, their predicted loss is worse than that of any training "
-                "motif. A smaller inner_lr or init_scale may help.",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-        return statistic
 
-    def _warn_unless_converged(self) -> None:
-        if not any(dish.converged for dish in self.dishes_):
+    def _warn_unless_converged(self, stacklevel: int) -> None:
+        if not self.n_converged_:
             best = min(dish.outer_loss for dish in self.dishes_)
             warnings.warn(
                 f"None of the {self.n_dishes} dishes converged: the smallest outer loss is "
@@ -508,8 +526,21 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
                 "them. More outer steps (max_iter), synthetic samples (n_synthetic) or hidden "
                 "units (n_hidden) may help.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel,
             )
+
+
+def _warn_of_divergence(statistic: Losses, stacklevel: int) -> None:
+    """Count motifs, columns of (n_dishes, n_motifs), whose inner loop diverged."""
+    n_diverged = int(np.isnan(statistic).any(axis=0).sum())
+    if n_diverged:
+        warnings.warn(
+            f"The inner loop of {n_diverged} of {statistic.shape[1]} motifs diverged in at least "
+            "one dish; there, their predicted loss is worse than that of any training motif. A "
+            "smaller inner_lr or init_scale may help.",
+            RuntimeWarning,
+            stacklevel,
+        )
 
 
 def _validate_losses(y: ArrayLike | None, n_motifs: int) -> Losses:

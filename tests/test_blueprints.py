@@ -35,6 +35,8 @@ READOUT = Node("linear", (0,), units="n_outputs")
         ((INPUT, Node("sigmoid", (0,), (float("nan"),)), READOUT), "not finite"),
         ((INPUT, Node("linear", (0,))), "units exactly if"),
         ((INPUT, Node("tanh", (0,), units="n_outputs")), "units exactly if"),
+        ((INPUT, Node("linear", (0,), units="hidden"), READOUT), "'n_hidden' or 'n_outputs'"),
+        ((INPUT, Node("linear", (0,), units="n_inputs"), READOUT), "'n_hidden' or 'n_outputs'"),
         ((INPUT, Node("swoosh", (0,)), READOUT), "Unknown operation 'swoosh'; registered are"),
         ((INPUT, Node("tanh", (0,))), "n_outputs wide"),
         ((INPUT, Node("tanh", (0,)), READOUT), r"does not depend on nodes \[1\]"),
@@ -84,7 +86,7 @@ def test_initial_weights_are_those_of_a_torch_layer():
     assert all(map(torch.equal, one.parameters(), same.parameters()))
 
 
-@pytest.mark.parametrize("widths", [(0, 1, 1), (1, -2, 1), (1, 1, 2.5)])
+@pytest.mark.parametrize("widths", [(0, 1, 1), (1, -2, 1), (1, 1, 2.5), (1, True, 1)])
 def test_a_width_is_a_positive_integer(widths):
     with pytest.raises(ValueError, match="must be a positive integer"):
         SigmoidSlope().blueprint([1.0]).build(*widths)

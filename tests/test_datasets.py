@@ -93,13 +93,14 @@ def test_damaged_files_are_refused(small_mnist):
 def test_without_files_it_is_downloaded_from_openml(tmp_path, monkeypatch):
     asked = []
 
-    def fetch(name, *, version, as_frame, data_home):
-        asked.append((name, data_home))
+    def fetch(name, *, version, as_frame, parser, data_home):
+        asked.append((name, parser, data_home))
         return _mnist.Bunch(data=np.zeros((2, 784)), target=np.array(["3", "7"]))
 
     monkeypatch.setattr(_mnist, "fetch_openml", fetch)
     mnist = load_mnist(tmp_path)
-    assert asked == [("mnist_784", tmp_path)]
+    # The default parser needs pandas, which is not among the dependencies.
+    assert asked == [("mnist_784", "liac-arff", tmp_path)]
     assert mnist.target.tolist() == [3, 7]
 
 

@@ -7,7 +7,6 @@ import optuna
 import pytest
 import torch
 
-from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.search.ground_truth import MLPGroundTruth
 
 
@@ -19,6 +18,7 @@ def digits(monkeypatch):
     from sk_petridish.search.ground_truth import _mlp
 
     digits = load_digits()
+    digits.data = (digits.data * 255 / 16).astype(np.uint8)
     monkeypatch.setattr(_mlp, "_N_TRAIN", 1200)
     monkeypatch.setattr(_mlp, "_N_VALID", 500)
     monkeypatch.setattr(_mlp, "load_mnist", lambda data_home: digits)
@@ -43,8 +43,9 @@ def test_it_is_the_network_that_torch_would_train(digits):
     (evaluations,) = ground_truth.train([0.7])
     x, y, x_valid, y_valid = ground_truth._images
     generator = torch.Generator().manual_seed(3)
-    module = SigmoidSlope().blueprint([0.7]).build(64, 8, 10, generator=generator)
-    w = [weight.detach() for weight in module.weights.values()]
+    _, start = ground_truth._initial_networks([0.7], [generator])
+    w = [weight.detach()[0] for weight in start.values()]
+    assert torch.cat([weight.ravel() for weight in w]).std().item() == pytest.approx(1.0, abs=0.1)
     layers = [torch.nn.Linear(64, 8), torch.nn.Linear(8, 8), torch.nn.Linear(8, 10)]
     for layer, weight, bias in zip(layers, w[::2], w[1::2], strict=True):
         layer.weight.data, layer.bias.data = weight.T.clone(), bias[0].clone()
@@ -86,6 +87,12 @@ def test_it_travels_without_its_images(digits):
     pickled = pickle.dumps(ground_truth)
     assert len(pickled) < 2000
     assert pickle.loads(pickled)([0.5]) == expected
+
+
+def test_training_nothing_is_an_error_and_no_nan(digits):
+    for nothing in ({"n_epochs": 0}, {"n_runs": 0}):
+        with pytest.raises(ValueError, match="Nothing to train"):
+            MLPGroundTruth(**nothing)([0.5])
 
 
 def test_the_global_generator_is_left_alone(digits):

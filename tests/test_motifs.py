@@ -78,6 +78,15 @@ def test_bad_rows_get_an_error_that_says_what_a_row_is(space):
             space.validate(bad)
 
 
+def test_an_empty_space_is_refused(space):
+    for change in ({"low": 2.0, "high": 1.0}, {"n_slopes": 0}):
+        empty = clone(space).set_params(**change)
+        with pytest.raises(ValueError, match="is empty"):
+            empty.sample(1)
+        with pytest.raises(ValueError, match="is empty"):
+            empty.repair([[1.5]])
+
+
 def test_it_can_be_cloned(space):
     assert repr(clone(space)) == repr(space)
 

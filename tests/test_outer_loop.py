@@ -218,3 +218,11 @@ def test_a_dish_in_which_most_motifs_diverged_did_not_converge():
     calibrated = calibrate(dishes, statistic, np.array([1.0, 2.0, 3.0]), 0.5)
     assert [dish.converged for dish in calibrated] == [True, True, False]
     assert [dish.statistic_mean for dish in calibrated] == [2.0, 1.5, 1.0]
+    assert calibrated[2].outer_loss == np.inf
+
+
+def test_a_dish_in_which_everything_diverged_is_no_perfect_one():
+    y = torch.tensor([1.0, 2.0, 3.0])
+    nothing = torch.full((1, 3), torch.nan, requires_grad=True)
+    assert OUTER_LOSSES["mse"](nothing, y).item() == 2.0
+    assert OUTER_LOSSES["rank"](nothing, y).item() == pytest.approx(np.log(2))

@@ -5,6 +5,7 @@ import pickle
 import random
 import subprocess
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -19,7 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sk_petridish import PetriDishRegressor, _regressor
-from sk_petridish.dish import _measure
+from sk_petridish._threads import one_torch_thread
+from sk_petridish.dish import _measure, draw_dish
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask
 
@@ -63,7 +65,7 @@ def test_fitted_attributes_say_what_happened(problem):
     assert dish.dishes_[0].x_train.shape == (8, 10)
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_predictions_are_in_the_units_of_y(problem, scale):
     X, y = problem
     plain = fast().fit(X, y).predict(X)
@@ -104,7 +106,7 @@ def test_dishes_that_did_not_converge_are_left_out(problem):
     limit = (outer[2] + outer[3]) / 2
     still = {"max_iter": 1, "outer_lr": 1e-300, "outer_l2": 0.0, "learn_labels": False}
     best = fast(n_dishes=6, max_outer_loss=limit, **still).fit(X, y)
-    assert sum(dish.converged for dish in best.dishes_) == 3
+    assert sum(dish.converged for dish in best.dishes_) == best.n_converged_ == 3
     lowest = min(dish.outer_loss for dish in best.dishes_)
     single = fast(n_dishes=6, max_outer_loss=lowest + 1e-9, **still).fit(X, y)
     assert single.predict(X, return_std=True)[1].max() == 0.0
@@ -112,8 +114,10 @@ def test_dishes_that_did_not_converge_are_left_out(problem):
 
 
 def test_it_warns_when_no_dish_converged(problem):
-    with pytest.warns(ConvergenceWarning, match="None of the 2 dishes converged"):
+    with pytest.warns(ConvergenceWarning, match="None of the 2 dishes converged") as record:
         dish = fast(max_outer_loss=0.0).fit(*problem)
+    assert record[0].filename == __file__  # the user's line, not one of ours
+    assert dish.n_converged_ == 0
     assert np.isfinite(dish.predict(problem[0])).all()
 
 
@@ -121,8 +125,14 @@ def test_without_learning_the_data_stays_the_tasks_own(problem):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         dish = fast(max_iter=0, max_outer_loss=0.0, task=GaussianTask()).fit(*problem)
-    assert dish.n_iter_ == 0
-    assert set(np.unique(dish.dishes_[0].y_valid)) <= {0.0, 1.0}
+    assert dish.n_iter_ == len(dish.loss_curve_) == 0
+    expected = draw_dish(dish.dishes_[0].settings, dish.dishes_[0].seed)
+    for name in ("x_train", "y_train", "x_valid", "y_valid"):
+        np.testing.assert_array_equal(getattr(dish.dishes_[0], name), getattr(expected, name))
+
+
+def test_early_stopping_without_learning_is_no_learning(problem):
+    assert fast(max_iter=0, early_stopping=True).fit(*problem).validation_scores_.shape == (0,)
 
 
 def test_early_stopping_holds_motifs_out(problem):
@@ -131,11 +141,25 @@ def test_early_stopping_holds_motifs_out(problem):
     assert (dish.validation_scores_ <= 0).all()
 
 
+def test_early_stopping_learns_nothing_from_held_out_motifs(problem):
+    """Changing a held-out loss, within the order of losses, changes no dish."""
+    X, y = problem
+    options = {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 2, "tol": 0.0}
+    dish = fast(**options).fit(X, y)
+    held_out = np.random.RandomState(0).permutation(len(y))[:2]
+    changed = y.copy()
+    changed[held_out] *= 1.001
+    again = fast(**options).fit(X, changed)
+    np.testing.assert_array_equal(again.dishes_[0].x_train, dish.dishes_[0].x_train)
+    np.testing.assert_array_equal(again.predict(X), dish.predict(X))
+    assert not np.array_equal(again.validation_scores_, dish.validation_scores_)
+
+
 def test_early_stopping_needs_enough_motifs(problem):
     X, y = problem
     with pytest.raises(ValueError, match="would hold out 0 of 2 motifs"):
         fast(early_stopping=True).fit(X[:2], y[:2])
-    with pytest.raises(ValueError, match="same loss"):
+    with pytest.raises(ValueError, match="two of different loss"):
         fast(early_stopping=True, validation_fraction=0.4).fit(X[:3], [1.0, 1.0, 2.0])
 
 
@@ -145,6 +169,8 @@ def test_the_papers_settings_and_the_recommended_ones_run(problem):
         recommended = space.recommended(name) | {"max_iter": 1, "inner_steps": 5}
         PetriDishRegressor(space, **recommended, n_dishes=1, max_outer_loss=4.0).fit(*problem)
     assert space.recommended("paper")["n_hidden"] == 1
+    # All 60 steps of Table 2, with nothing said about stopping.
+    assert space.recommended("paper")["n_iter_no_change"] >= space.recommended("paper")["max_iter"]
     with pytest.raises(ValueError, match="No settings are called 'fastest'"):
         space.recommended("fastest")
 
@@ -224,6 +250,33 @@ def test_torchs_thread_count_is_restored_also_after_an_error(problem):
         with pytest.raises(RuntimeError):
             fast(device="nowhere").fit(X, y)
         assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_overlapping_fits_in_threads_restore_torchs_threads():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        first_in, first_out = threading.Event(), threading.Event()
+
+        def overlap():
+            with one_torch_thread():
+                first_in.set()
+                first_out.wait(10)
+
+        thread = threading.Thread(target=overlap)
+        with one_torch_thread():
+            thread.start()
+            first_in.wait(10)
+        first_out.set()
+        thread.join()
+        found = []
+        for _ in range(2):
+            fresh = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+            fresh.start()
+            fresh.join()
+        assert [torch.get_num_threads(), *found] == [2, 2, 2]
     finally:
         torch.set_num_threads(before)
 
@@ -368,5 +421,51 @@ def test_a_diverged_motif_is_predicted_worse_than_any_training_motif(problem, mo
     with pytest.warns(RuntimeWarning, match="1 of 2 motifs diverged"):
         predictions = dish.predict([[0.5], [0.6]])
     np.testing.assert_allclose(predictions[0], finite[0], rtol=1e-9)
-    assert predictions[1] == pytest.approx(2 * y.max() - y.min())
-    assert predictions[1] > y.max()
+    assert predictions[1] == pytest.approx(y.max() + 10 * np.ptp(y))
+
+
+@pytest.mark.parametrize("huge", [1e7, 1e308, -1e308, np.inf])
+def test_an_inner_loop_that_explodes_but_stays_finite_has_diverged_too(problem, monkeypatch, huge):
+    X, y = problem
+    dish = fast().fit(X, y)
+    original = _measure.curves
+
+    def explode(network, dishes, checkpoints):
+        measured = original(network, dishes, checkpoints)
+        return measured._replace(mean_train=torch.full_like(measured.mean_train, huge))
+
+    monkeypatch.setattr(_measure, "curves", explode)
+    with pytest.warns(RuntimeWarning, match="2 of 2 motifs diverged") as record:
+        predictions, spread = dish.predict([[0.5], [0.6]], return_std=True)
+    assert record[0].filename == __file__
+    np.testing.assert_allclose(predictions, y.max() + 10 * np.ptp(y))
+    np.testing.assert_array_equal(spread, 0.0)
+
+
+def test_a_fit_that_fails_leaves_no_half_of_the_one_before(problem):
+    X, y = problem
+    dish = fast().fit(X, y)
+    with pytest.raises(ValueError, match="no order to learn"):
+        dish.fit(np.hstack([X, X]), np.ones(len(y)))
+    with pytest.raises(NotFittedError):
+        dish.predict(np.hstack([X, X]))
+
+
+@pytest.mark.parametrize("steps", [[20.5], [-3], ["a"], [0]])
+def test_outer_lr_steps_are_steps(problem, steps):
+    with pytest.raises(ValueError, match="outer_lr_steps must be positive integers"):
+        fast(outer_lr_steps=steps).fit(*problem)
+
+
+def test_settings_that_a_space_does_not_recommend_are_the_papers(problem):
+    class Slope(SigmoidSlope):
+        def recommended(self, name="best"):
+            return {"n_hidden": 3}
+
+    dish = PetriDishRegressor(
+        Slope(), n_dishes=1, max_iter=1, inner_steps=5, max_outer_loss=4.0, random_state=0
+    ).fit(*problem)
+    settings = dish.dishes_[0].settings
+    assert settings.widths.n_hidden == 3
+    assert settings.n_synthetic == 10
+    assert settings.statistic == "final_valid"

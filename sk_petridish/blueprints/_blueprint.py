@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ._operations import get_operation
@@ -180,7 +181,7 @@ class Blueprint:
 
         widths = Widths(n_inputs, n_hidden, n_outputs)
         for name, width in widths._asdict().items():
-            if not isinstance(width, int) or width < 1:
+            if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
                 raise ValueError(f"{name} must be a positive integer, got {width!r}.")
         return BlueprintModule(self, widths, generator)
 
@@ -209,3 +210,5 @@ def _check_node(position: int, node: Node) -> None:
         raise ValueError(f"{where} has a parameter that is not finite: {node.parameters}.")
     if operation.owns_weights != (node.units is not None):
         raise ValueError(f"{where}: a node has units exactly if its operation owns weights.")
+    if node.units not in (None, "n_hidden", "n_outputs"):
+        raise ValueError(f"{where}: units are 'n_hidden' or 'n_outputs', got {node.units!r}.")

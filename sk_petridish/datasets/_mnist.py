@@ -71,7 +71,13 @@ def load_mnist(data_home: str | os.PathLike[str] | None = None) -> Bunch:
                 target=np.concatenate([train_labels, test_labels]).astype(np.int64),
                 DESCR=f"MNIST (LeCun, Cortes, Burges), read from IDX files in {folder}.",
             )
-    fetched = fetch_openml("mnist_784", version=1, as_frame=False, data_home=data_home)
+    fetched = fetch_openml(
+        "mnist_784",
+        version=1,
+        as_frame=False,
+        parser="liac-arff",  # the other one needs pandas
+        data_home=data_home,
+    )
     return Bunch(
         data=fetched.data.astype(np.uint8),
         target=fetched.target.astype(np.int64),

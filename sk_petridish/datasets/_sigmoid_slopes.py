@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-_COLUMNS = ("slope", "run", "validation_loss", "validation_accuracy")
+COLUMNS = ("slope", "run", "validation_loss", "validation_accuracy")
 _N_RESAMPLES = 1000
 # Width of the kernel that smooths errors along log(slope), to find the peak.
 _BANDWIDTH = 0.25
@@ -18,9 +18,10 @@ Sigmoid slopes on MNIST
 -----------------------
 Final validation loss and accuracy of a 2-layer, 100-wide perceptron with activation
 1 / (1 + exp(-c x)), for {n_slopes} slopes c from {low} to {high}, {n_runs} training runs in
-all, each with its own seed. Table 1 of the paper: 50,000 training and 10,000 validation
-images, 50 epochs, batches of 50, Adam with rate 0.01, L2 penalty 1e-5. Pixels are
-standardised. Measured by benchmarks/measure_sigmoid_slopes.py of this project.
+all; the number of a run is its seed. Table 1 of the paper: 50,000 training and 10,000 validation
+images, 50 epochs, batches of 50, Adam with rate 0.01, L2 penalty 1e-5. Pixels from 0 to 1,
+initial weights from N(0, 1), of which the paper says nothing. Measured by
+benchmarks/measure_sigmoid_slopes.py of this project.
 
 The error is lowest at c = {peak:.2f} (90 % bootstrap interval {interval[0]:.2f} to
 {interval[1]:.2f}), after smoothing along log(c).
@@ -40,7 +41,7 @@ def load_sigmoid_slopes() -> Bunch:
             :class:`~sk_petridish.motifs.SigmoidSlope`.
         target : ndarray of shape (n_slopes,)
             1 - validation accuracy, mean over the runs of a slope.
-        target_std : ndarray of shape (n_slopes,)
+        target_stderr : ndarray of shape (n_slopes,)
             Standard error of ``target``.
         loss : ndarray of shape (n_slopes,)
             Validation cross-entropy in nats, mean over the runs.
@@ -76,7 +77,7 @@ def load_sigmoid_slopes() -> Bunch:
     values = np.array(
         [line.split(",") for line in table.read_text().splitlines()[1:]], dtype=np.float64
     )
-    runs = dict(zip(_COLUMNS, values.T, strict=True))
+    runs = dict(zip(COLUMNS, values.T, strict=True))
     slopes, index = np.unique(runs["slope"], return_inverse=True)
     errors = [1 - runs["validation_accuracy"][index == i] for i in range(len(slopes))]
     losses = [runs["validation_loss"][index == i] for i in range(len(slopes))]
@@ -84,7 +85,7 @@ def load_sigmoid_slopes() -> Bunch:
     return Bunch(
         data=slopes[:, None],
         target=np.array([error.mean() for error in errors]),
-        target_std=np.array([error.std(ddof=1) / np.sqrt(len(error)) for error in errors]),
+        target_stderr=np.array([error.std(ddof=1) / np.sqrt(len(error)) for error in errors]),
         loss=np.array([loss.mean() for loss in losses]),
         runs=runs,
         peak=peak,
@@ -108,11 +109,16 @@ def _peak(
     grid = np.geomspace(slopes[0], slopes[-1], 400)
     smoother = _local_linear(np.log(slopes), np.log(grid))
     generator = np.random.default_rng(0)
+    means = np.array([error.mean() for error in errors])
+    best = grid[(smoother @ means).argmin()]
+    # A resample of n values varies less than the values do, by (n - 1) / n.
     resampled = [
-        generator.choice(error, size=(_N_RESAMPLES, len(error))).mean(axis=1) for error in errors
+        generator.choice((error - mean) * np.sqrt(len(error) / (len(error) - 1)), size=shape)
+        for error, mean in zip(errors, means, strict=True)
+        for shape in [(_N_RESAMPLES, len(error))]
     ]
-    peaks = grid[(smoother @ np.array(resampled)).argmin(axis=0)]
-    best = grid[(smoother @ np.array([error.mean() for error in errors])).argmin()]
+    noise = np.array([values.mean(axis=1) for values in resampled])
+    peaks = grid[(smoother @ (means[:, None] + noise)).argmin(axis=0)]
     return float(best), np.quantile(peaks, [0.05, 0.95])
 
 

@@ -8,7 +8,6 @@ from ._measure import measure_motifs
 from ._outer_loop import Known, Learned, OuterLoop, calibrate, learn
 from ._outer_loss import OUTER_LOSSES
 from ._statistic import STATISTICS, Curves
-from ._threads import one_torch_thread
 from ._torch_engine import curves
 
 __all__ = [
@@ -29,5 +28,4 @@ __all__ = [
     "draw_dish",
     "learn",
     "measure_motifs",
-    "one_torch_thread",
 ]

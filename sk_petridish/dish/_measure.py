@@ -13,6 +13,9 @@ from sk_petridish.blueprints import Blueprint, SuperNetwork
 from ._dish import Array, Dish, DishBatch
 from ._torch_engine import curves
 
+# Synthetic data and weights are of order one: a loss beyond this has exploded, even
+# where it is still finite.
+_DIVERGED = 1e6
 # Motif-networks in one call; more only costs memory.
 _MAX_NETWORKS = 4096
 
@@ -30,12 +33,14 @@ def measure(blueprints: Sequence[Blueprint], dishes: DishBatch) -> Tensor:
     Returns
     -------
     Tensor of shape (n_dishes, n_motifs)
-        The statistic, differentiable where the dishes' tensors are.
+        The statistic, differentiable where the dishes' tensors are; NaN where a
+        motif-network diverged.
     """
     settings, x = dishes.settings, dishes.x_train
     network = SuperNetwork(blueprints, settings.widths, dtype=x.dtype, device=x.device)
     statistic = settings.statistic_function
-    return statistic.read(curves(network, dishes, statistic.checkpoints(settings.inner.steps)))
+    values = statistic.read(curves(network, dishes, statistic.checkpoints(settings.inner.steps)))
+    return torch.where(values.abs() < _DIVERGED, values, torch.nan)
 
 
 def measure_motifs(
@@ -61,7 +66,7 @@ def measure_motifs(
     Returns
     -------
     ndarray of shape (n_dishes, n_motifs)
-        The statistic; not finite where a motif-network diverged.
+        The statistic; NaN where a motif-network diverged.
     """
     batch = DishBatch.stack(dishes, dtype, device)
     size = max(1, _MAX_NETWORKS // len(dishes))

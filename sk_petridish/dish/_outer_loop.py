@@ -20,7 +20,7 @@ from sk_petridish.blueprints import Blueprint
 
 from ._dish import Array, Dish, DishBatch
 from ._measure import measure
-from ._outer_loss import OUTER_LOSSES, moments, normalised_mse
+from ._outer_loss import OUTER_LOSSES, enough, moments, normalised_mse
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class Known(NamedTuple):
     blueprints : list of Blueprint
         The motifs.
     losses : ndarray of shape (n_motifs,)
-        Their ground truth.
+        Their ground truth, normalised to zero mean and unit variance over the motifs
+        that dishes learn from.
     """
 
     blueprints: list[Blueprint]
@@ -202,18 +203,15 @@ class _OuterNet(NeuralNet):
         return self
 
 
-class _ProgressBar(Callback):
-    """A bar over outer steps with the current outer loss."""
+class _ShowProgress(Callback):
+    """Move a bar over outer steps and show the current outer loss."""
 
-    def on_train_begin(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
-        self.bar_ = tqdm(total=net.max_epochs, desc="outer loop", unit="step")
+    def __init__(self, bar: tqdm) -> None:
+        self.bar = bar
 
     def on_epoch_end(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
-        self.bar_.set_postfix(loss=f"{net.history[-1, 'outer_loss']:.4f}")
-        self.bar_.update()
-
-    def on_train_end(self, *args: Any, **kwargs: Any) -> None:
-        self.bar_.close()
+        self.bar.set_postfix(loss=f"{net.history[-1, 'outer_loss']:.4f}")
+        self.bar.update()
 
 
 def _held_out_loss(net: NeuralNet, X: object, y: object, *, known: Known, held_out: Known) -> float:
@@ -224,13 +222,13 @@ def _held_out_loss(net: NeuralNet, X: object, y: object, *, known: Known, held_o
     n_known = len(known.blueprints)
     mean, std = moments(statistic[:, :n_known], statistic[:, :n_known].isfinite())
     predicted = (statistic[:, n_known:] - mean) / std
-    true = (held_out.losses - known.losses.mean()) / known.losses.std()
-    squared = (predicted - torch.as_tensor(true, device=predicted.device)).square()
-    return float(squared.nanmean())
+    squared = (predicted - torch.as_tensor(held_out.losses, device=predicted.device)).square()
+    # A motif that diverged counts as one predicted at the opposite end.
+    return float(torch.where(squared.isfinite(), squared, 4.0).mean())
 
 
-def _callbacks(loop: OuterLoop, known: Known, held_out: Known | None) -> list[Any]:
-    callbacks: list[Any] = []
+def _callbacks(loop: OuterLoop, known: Known, held_out: Known | None, bar: tqdm) -> list[Callback]:
+    callbacks: list[Callback] = [_ShowProgress(bar)]
     if loop.lr_steps:
         callbacks.append(
             LRScheduler("MultiStepLR", milestones=list(loop.lr_steps), gamma=loop.lr_decay)
@@ -249,11 +247,9 @@ def _callbacks(loop: OuterLoop, known: Known, held_out: Known | None) -> list[An
             threshold=loop.tol,
             threshold_mode="abs",
             load_best=held_out is not None,
-            sink=print if loop.verbose else _silent,
+            sink=bar.write if loop.verbose else _silent,
         )
     )
-    if loop.verbose:
-        callbacks.append(_ProgressBar())
     return callbacks
 
 
@@ -300,6 +296,8 @@ def learn(
     KeyboardInterrupt
         If the user interrupts it.
     """
+    if loop.max_iter == 0:
+        return Learned(list(dishes), np.empty((0, len(dishes))), np.empty(0))
     module = SyntheticData(DishBatch.stack(dishes, dtype, device), known.blueprints)
     n_motifs = len(known.blueprints)
     # Generators of our own everywhere: the user's global random state is not ours.
@@ -308,6 +306,7 @@ def learn(
     sampler = None
     if batch_size < n_motifs:
         sampler = RandomSampler(range(n_motifs), num_samples=batch_size, generator=generator)
+    bar = tqdm(total=loop.max_iter, desc="outer loop", unit="step", disable=not loop.verbose)
     net = _OuterNet(
         module,
         criterion=_DishLosses,
@@ -320,20 +319,20 @@ def learn(
         iterator_train__sampler=sampler,
         iterator_train__generator=generator,
         train_split=None,
-        callbacks=_callbacks(loop, known, held_out),
+        callbacks=_callbacks(loop, known, held_out, bar),
         device=device,
         verbose=0,
     )
-    targets = torch.as_tensor(known.losses, dtype=dtype)
     try:
-        net.fit(np.arange(n_motifs), targets)
+        with bar:
+            net.fit(np.arange(n_motifs), torch.as_tensor(known.losses, dtype=dtype))
     except _Interrupted as error:
         raise KeyboardInterrupt from error
     learned = module.dishes()
     curve = np.asarray([row["dish_losses"] for row in net.history], dtype=np.float64)
     return Learned(
         dishes=_unstack(dishes, learned),
-        loss_curve=curve.reshape(-1, len(dishes)),
+        loss_curve=curve,
         held_out_curve=np.asarray(
             [row["held_out_loss"] for row in net.history if "held_out_loss" in row]
         ),
@@ -363,7 +362,7 @@ def calibrate(
     statistic : ndarray of shape (n_dishes, n_motifs)
         What they measure on the training motifs.
     losses : ndarray of shape (n_motifs,)
-        Ground truth.
+        Ground truth, normalised.
     max_outer_loss : float
         Dishes whose outer loss (eq. 2) is above it did not converge.
 
@@ -376,9 +375,7 @@ def calibrate(
     usable = measured.isfinite()
     means, stds = moments(measured, usable)
     outer = normalised_mse(measured, torch.as_tensor(losses))
-    # Two motifs are always in perfect order or in none: a dish in which most
-    # motif-networks diverged has not learned anything.
-    outer = torch.where(2 * usable.sum(-1) > usable.shape[-1], outer, torch.inf)
+    outer = torch.where(enough(usable), outer, torch.inf)
     return [
         replace(
             dish,

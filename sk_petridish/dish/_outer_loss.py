@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -35,6 +36,24 @@ def moments(values: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (variance + _TINY).sqrt()
 
 
+def enough(usable: Tensor) -> Tensor:
+    """Tell whether a dish can be judged: most of its motif-networks did not diverge.
+
+    Two motifs are always in perfect order or in none.
+
+    Parameters
+    ----------
+    usable : Tensor of shape (..., n_motifs), bool
+        Which did not diverge.
+
+    Returns
+    -------
+    Tensor of shape (...), bool
+        True where more than half are usable.
+    """
+    return 2 * usable.sum(-1) > usable.shape[-1]
+
+
 def _normalise(values: Tensor, usable: Tensor) -> Tensor:
     """Map the usable motifs to zero mean and unit variance, the others to zero."""
     mean, std = moments(values, usable)
@@ -54,12 +73,13 @@ def normalised_mse(statistic: Tensor, losses: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (n_dishes,)
-        One loss a dish: 0 for a perfect linear relation, 2 for none, 4 for the
-        opposite.
+        One loss a dish: 0 for a perfect linear relation, 2 for none, also where
+        most motif-networks diverged, 4 for the opposite.
     """
     usable = statistic.isfinite()
     difference = _normalise(statistic, usable) - _normalise(losses.expand_as(statistic), usable)
-    return difference.square().sum(-1) / usable.sum(-1).clamp_min(1)
+    mse = difference.square().sum(-1) / usable.sum(-1).clamp_min(1)
+    return torch.where(enough(usable), mse, 2.0)
 
 
 def pairwise_rank(statistic: Tensor, losses: Tensor) -> Tensor:
@@ -76,7 +96,8 @@ def pairwise_rank(statistic: Tensor, losses: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (n_dishes,)
-        Mean over the pairs of different ground truth.
+        Mean over the pairs of different ground truth: log(2) for no relation, also
+        where most motif-networks diverged.
     """
     usable = statistic.isfinite()
     normalised = _normalise(statistic, usable)
@@ -84,7 +105,8 @@ def pairwise_rank(statistic: Tensor, losses: Tensor) -> Tensor:
     worse = losses[:, None] > losses[None, :]
     pairs = worse & usable[:, :, None] & usable[:, None, :]
     penalties = torch.where(pairs, F.softplus(-margin), 0.0)
-    return penalties.sum((-2, -1)) / pairs.sum((-2, -1)).clamp_min(1)
+    mean = penalties.sum((-2, -1)) / pairs.sum((-2, -1)).clamp_min(1)
+    return torch.where(enough(usable), mean, math.log(2))
 
 
 OUTER_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -32,6 +32,7 @@ PAPER: dict[str, Any] = {
     "outer_lr_steps": (20, 50),
     "outer_l2": 1e-5,
     "outer_loss": "mse",
+    "n_iter_no_change": 60,
 }
 
 # Measured on another table of the same experiment: labels that can be learned and
@@ -43,7 +44,6 @@ SIGMOID_SLOPE: dict[str, Any] = PAPER | {
     "n_synthetic": 40,
     "n_batches": 4,
     "task": TeacherTask(),
-    "validation_data": "separate",
     "learn_labels": True,
     "init_scale": 2.0,
     "inner_steps": 100,
@@ -53,4 +53,5 @@ SIGMOID_SLOPE: dict[str, Any] = PAPER | {
     "outer_lr": 0.1,
     "outer_lr_decay": 0.5,
     "outer_lr_steps": (20,),
+    "n_iter_no_change": 10,
 }

@@ -82,9 +82,11 @@ class SigmoidSlope(MotifSpace):
         Raises
         ------
         ValueError
-            If ``X`` is not two-dimensional, a slope is not finite, or rows have
-            not ``n_slopes`` numbers.
+            If ``X`` is not two-dimensional, a slope is not finite, rows have not
+            ``n_slopes`` numbers, or the space itself is empty.
         """
+        if self.n_slopes < 1 or not self.low < self.high:
+            raise ValueError(f"{self!r} is empty: it needs n_slopes >= 1 and low < high.")
         try:
             checked: Motifs = check_array(X, dtype=np.float64)
         except ValueError as error:
@@ -152,8 +154,7 @@ class SigmoidSlope(MotifSpace):
             Motifs.
         """
         generator = check_random_state(random_state)
-        drawn: Motifs = generator.uniform(self.low, self.high, size=(n, self.n_slopes))
-        return drawn
+        return self.validate(generator.uniform(self.low, self.high, size=(n, self.n_slopes)))
 
     def encode(self, objects: Sequence[Any]) -> Motifs:
         """Turn slopes into rows.
