@@ -339,7 +339,6 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         X = self._validate_motifs(X, fitting=True)
         X, y = _average_repeats(self.motif_space_, X, _validate_losses(y, len(X)))
         _check_ordering(y)
-        random_state = check_random_state(self.random_state)
         settings, loop = self._dish_settings(), self._outer_loop()
         random_state = check_random_state(self.random_state)
         known, held_out = self._split(X, y, random_state)

@@ -12,7 +12,7 @@ from sk_petridish.dish import (
     OUTER_LOSSES,
     Known,
     OuterLoop,
-    _outer_loop,
+    _synthetic_data,
     calibrate,
     draw_dish,
     learn,
@@ -117,13 +117,13 @@ def test_theta_is_reset_before_every_outer_step():
 
 def test_a_step_sees_a_fresh_batch_of_motifs_without_repeats(monkeypatch):
     seen = []
-    forward = _outer_loop.SyntheticData.forward
+    forward = _synthetic_data.SyntheticData.forward
 
     def spy(self, motifs):
         seen.append(motifs.tolist())
         return forward(self, motifs)
 
-    monkeypatch.setattr(_outer_loop.SyntheticData, "forward", spy)
+    monkeypatch.setattr(_synthetic_data.SyntheticData, "forward", spy)
     learn_dishes(make_settings(), batch_size=4)
     assert [len(set(batch)) for batch in seen] == [4, 4, 4]
     assert len({tuple(sorted(batch)) for batch in seen}) > 1
@@ -166,7 +166,7 @@ def test_ctrl_c_ends_in_a_keyboard_interrupt(monkeypatch):
     def interrupt(self, motifs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_outer_loop.SyntheticData, "forward", interrupt)
+    monkeypatch.setattr(_synthetic_data.SyntheticData, "forward", interrupt)
     with pytest.raises(KeyboardInterrupt):
         learn_dishes(make_settings())
 
@@ -217,8 +217,16 @@ def test_a_dish_in_which_most_motifs_diverged_did_not_converge():
     statistic = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, nan], [1.0, nan, nan]])
     calibrated = calibrate(dishes, statistic, np.array([1.0, 2.0, 3.0]), 0.5)
     assert [dish.converged for dish in calibrated] == [True, True, False]
-    assert [dish.statistic_mean for dish in calibrated] == [2.0, 1.5, 1.0]
-    assert calibrated[2].outer_loss == np.inf
+    assert [dish.statistic_mean for dish in calibrated[:2]] == [2.0, 1.5]
+    assert [dish.outer_loss for dish in calibrated[::2]] == [0.0, np.inf]
+    assert np.isnan(calibrated[2].statistic_std)
+
+
+def test_a_dish_that_measures_the_same_everywhere_has_no_scale():
+    dishes = [draw_dish(make_settings(), 0)]
+    (dish,) = calibrate(dishes, np.array([[0.7, 0.7, 0.7]]), np.array([1.0, 2.0, 3.0]), 4.0)
+    assert not dish.converged
+    assert np.isnan(dish.statistic_std)
 
 
 def test_a_dish_in_which_everything_diverged_is_no_perfect_one():

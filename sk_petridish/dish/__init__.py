@@ -1,11 +1,12 @@
 """Dishes: synthetic data, the inner loop inside and the outer loop around them."""
 
+from ._calibration import calibrate
 from ._dish import Dish, DishBatch, DishSettings, draw_dish
 from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
 from ._inner_loss import INNER_LOSSES
 from ._measure import measure_motifs
-from ._outer_loop import Known, Learned, OuterLoop, calibrate, learn
+from ._outer_loop import Known, Learned, OuterLoop, learn
 from ._outer_loss import OUTER_LOSSES
 from ._statistic import STATISTICS, Curves
 from ._torch_engine import curves

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -79,9 +79,11 @@ class Dish:
     y_train, y_valid : ndarray of shape (n_synthetic, n_outputs)
         Labels.
     statistic_mean, statistic_std : float
-        Mean and standard deviation of the statistic over the training motifs.
+        Mean and standard deviation of the statistic over the training motifs; the
+        latter NaN where the dish cannot tell them apart.
     outer_loss : float
-        Normalised mean squared error over the training motifs (eq. 2).
+        Normalised mean squared error over the training motifs (eq. 2); infinite
+        there.
     converged : bool
         Whether ``outer_loss`` is small enough for the dish to be used.
     """
@@ -209,3 +211,25 @@ class DishBatch:
         return torch.as_tensor(
             np.stack(weights), dtype=self.x_train.dtype, device=self.x_train.device
         )
+
+    def unstack(self, dishes: Sequence[Dish]) -> list[Dish]:
+        """Put the data back into the dishes that were stacked.
+
+        Parameters
+        ----------
+        dishes : sequence of Dish
+            As given to :meth:`stack`.
+
+        Returns
+        -------
+        list of Dish
+            The same dishes with this batch's data.
+        """
+        arrays = {
+            name: getattr(self, name).detach().cpu().numpy().astype(np.float64)
+            for name in ("x_train", "y_train", "x_valid", "y_valid")
+        }
+        return [
+            replace(dish, **{name: values[index].copy() for name, values in arrays.items()})
+            for index, dish in enumerate(dishes)
+        ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,7 +20,8 @@ from sk_petridish.blueprints import Blueprint
 
 from ._dish import Array, Dish, DishBatch
 from ._measure import measure
-from ._outer_loss import OUTER_LOSSES, enough, moments, normalised_mse
+from ._outer_loss import OUTER_LOSSES, moments
+from ._synthetic_data import SyntheticData
 
 
 @dataclass(frozen=True)
@@ -91,65 +92,6 @@ class Learned(NamedTuple):
     held_out_curve: Array
 
 
-class SyntheticData(nn.Module):
-    """The synthetic data of several dishes as trainable parameters.
-
-    Calling it runs the inner loop on a batch of motifs.
-
-    Parameters
-    ----------
-    dishes : DishBatch
-        Where to start from.
-    blueprints : sequence of Blueprint
-        The motifs that a batch may name by index.
-    """
-
-    def __init__(self, dishes: DishBatch, blueprints: Sequence[Blueprint]) -> None:
-        super().__init__()
-        self._start = dishes
-        self._blueprints = blueprints
-        settings = dishes.settings
-        names = (
-            ["x_train", "x_valid"] if settings.statistic_function.uses_validation else ["x_train"]
-        )
-        for name in names:
-            self.register_parameter(name, nn.Parameter(getattr(dishes, name).clone()))
-        if settings.learn_labels:
-            for name in (f"y{name[1:]}" for name in names):
-                free = settings.inner.loss_function.to_free(getattr(dishes, name))
-                self.register_parameter(f"free_{name}", nn.Parameter(free))
-
-    def dishes(self) -> DishBatch:
-        """Give the dishes with the data as learned so far.
-
-        Returns
-        -------
-        DishBatch
-            Its tensors depend on this module's parameters.
-        """
-        from_free = self._start.settings.inner.loss_function.from_free
-        learned: dict[str, Any] = {
-            name.removeprefix("free_"): from_free(value) if name.startswith("free_") else value
-            for name, value in self.named_parameters()
-        }
-        return replace(self._start, **learned)
-
-    def forward(self, motifs: Tensor) -> Tensor:
-        """Measure a batch of motifs in every dish.
-
-        Parameters
-        ----------
-        motifs : Tensor of shape (n_motifs,), int64
-            Indices of blueprints.
-
-        Returns
-        -------
-        Tensor of shape (n_dishes, n_motifs)
-            The statistic.
-        """
-        return measure([self._blueprints[motif] for motif in motifs.tolist()], self.dishes())
-
-
 class _DishLosses(nn.Module):
     """Outer loss of every dish on a batch of motifs."""
 
@@ -216,7 +158,7 @@ class _ShowProgress(Callback):
 
 def _held_out_loss(net: NeuralNet, X: object, y: object, *, known: Known, held_out: Known) -> float:
     """Outer loss on held-out motifs, normalised as predictions are: by the known ones."""
-    dishes = net.module_.dishes()
+    dishes = net.module_.batch()
     with torch.no_grad():
         statistic = measure(known.blueprints + held_out.blueprints, dishes)
     n_known = len(known.blueprints)
@@ -328,61 +270,10 @@ def learn(
             net.fit(np.arange(n_motifs), torch.as_tensor(known.losses, dtype=dtype))
     except _Interrupted as error:
         raise KeyboardInterrupt from error
-    learned = module.dishes()
-    curve = np.asarray([row["dish_losses"] for row in net.history], dtype=np.float64)
     return Learned(
-        dishes=_unstack(dishes, learned),
-        loss_curve=curve,
+        dishes=module.batch().unstack(dishes),
+        loss_curve=np.asarray([row["dish_losses"] for row in net.history]),
         held_out_curve=np.asarray(
             [row["held_out_loss"] for row in net.history if "held_out_loss" in row]
         ),
     )
-
-
-def _unstack(dishes: Sequence[Dish], learned: DishBatch) -> list[Dish]:
-    names = ("x_train", "y_train", "x_valid", "y_valid")
-    arrays = {
-        name: getattr(learned, name).detach().cpu().numpy().astype(np.float64) for name in names
-    }
-    return [
-        replace(dish, **{name: arrays[name][index].copy() for name in names})
-        for index, dish in enumerate(dishes)
-    ]
-
-
-def calibrate(
-    dishes: Sequence[Dish], statistic: Array, losses: Array, max_outer_loss: float
-) -> list[Dish]:
-    """Store in every dish what predictions need, and judge whether it converged.
-
-    Parameters
-    ----------
-    dishes : sequence of Dish
-        Dishes.
-    statistic : ndarray of shape (n_dishes, n_motifs)
-        What they measure on the training motifs.
-    losses : ndarray of shape (n_motifs,)
-        Ground truth, normalised.
-    max_outer_loss : float
-        Dishes whose outer loss (eq. 2) is above it did not converge.
-
-    Returns
-    -------
-    list of Dish
-        The dishes with their calibration.
-    """
-    measured = torch.as_tensor(statistic)
-    usable = measured.isfinite()
-    means, stds = moments(measured, usable)
-    outer = normalised_mse(measured, torch.as_tensor(losses))
-    outer = torch.where(enough(usable), outer, torch.inf)
-    return [
-        replace(
-            dish,
-            statistic_mean=means[index].item(),
-            statistic_std=stds[index].item(),
-            outer_loss=outer[index].item(),
-            converged=bool(outer[index].isfinite() and outer[index] <= max_outer_loss),
-        )
-        for index, dish in enumerate(dishes)
-    ]

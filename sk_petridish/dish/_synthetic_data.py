@@ -1,0 +1,73 @@
+"""The synthetic data of dishes as trainable parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from sk_petridish.blueprints import Blueprint
+
+from ._dish import DishBatch
+from ._measure import measure
+
+
+class SyntheticData(nn.Module):
+    """The synthetic data of several dishes as trainable parameters.
+
+    Calling it runs the inner loop on a batch of motifs.
+
+    Parameters
+    ----------
+    start : DishBatch
+        The dishes before learning.
+    blueprints : sequence of Blueprint
+        The motifs that a batch may name by index.
+    """
+
+    def __init__(self, start: DishBatch, blueprints: Sequence[Blueprint]) -> None:
+        super().__init__()
+        self._start = start
+        self._blueprints = blueprints
+        settings = start.settings
+        names = (
+            ["x_train", "x_valid"] if settings.statistic_function.uses_validation else ["x_train"]
+        )
+        for name in names:
+            self.register_parameter(name, nn.Parameter(getattr(start, name).clone()))
+        if settings.learn_labels:
+            for name in (f"y{name[1:]}" for name in names):
+                free = settings.inner.loss_function.to_free(getattr(start, name))
+                self.register_parameter(f"free_{name}", nn.Parameter(free))
+
+    def batch(self) -> DishBatch:
+        """Give the dishes, stacked, with the data as learned so far.
+
+        Returns
+        -------
+        DishBatch
+            Its tensors depend on this module's parameters.
+        """
+        from_free = self._start.settings.inner.loss_function.from_free
+        learned: dict[str, Any] = {
+            name.removeprefix("free_"): from_free(value) if name.startswith("free_") else value
+            for name, value in self.named_parameters()
+        }
+        return replace(self._start, **learned)
+
+    def forward(self, motifs: Tensor) -> Tensor:
+        """Measure a batch of motifs in every dish.
+
+        Parameters
+        ----------
+        motifs : Tensor of shape (n_motifs,), int64
+            Indices of blueprints.
+
+        Returns
+        -------
+        Tensor of shape (n_dishes, n_motifs)
+            The statistic.
+        """
+        return measure([self._blueprints[motif] for motif in motifs.tolist()], self.batch())
