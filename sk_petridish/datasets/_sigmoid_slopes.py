@@ -107,7 +107,7 @@ def _peak(
 ) -> tuple[float, NDArray[np.float64]]:
     """Find the slope of lowest smoothed error, with a bootstrap interval over runs."""
     grid = np.geomspace(slopes[0], slopes[-1], 400)
-    smoother = _local_linear(np.log(slopes), np.log(grid))
+    smoother = local_linear(np.log(slopes), np.log(grid))
     generator = np.random.default_rng(0)
     means = np.array([error.mean() for error in errors])
     best = grid[(smoother @ means).argmin()]
@@ -122,8 +122,21 @@ def _peak(
     return float(best), np.quantile(peaks, [0.05, 0.95])
 
 
-def _local_linear(x: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights (n_at, n_x) of a local linear regression with a Gaussian kernel."""
+def local_linear(x: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smooth along one axis: weights of a local linear regression with a Gaussian kernel.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+        Where values are known.
+    at : ndarray of shape (m,)
+        Where they are wanted.
+
+    Returns
+    -------
+    ndarray of shape (m, n)
+        Weights; their product with the values is the smoothed curve.
+    """
     distance = x - at[:, None]
     kernel = np.exp(-0.5 * (distance / _BANDWIDTH) ** 2)
     first = (kernel * distance).sum(axis=1, keepdims=True)
