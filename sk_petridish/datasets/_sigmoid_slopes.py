@@ -112,12 +112,13 @@ def _peak(
     means = np.array([error.mean() for error in errors])
     best = grid[(smoother @ means).argmin()]
     # A resample of n values varies less than the values do, by (n - 1) / n.
-    resampled = [
-        generator.choice((error - mean) * np.sqrt(len(error) / (len(error) - 1)), size=shape)
-        for error, mean in zip(errors, means, strict=True)
-        for shape in [(_N_RESAMPLES, len(error))]
-    ]
-    noise = np.array([values.mean(axis=1) for values in resampled])
+    noise = np.array(
+        [
+            generator.choice(error - mean, size=(_N_RESAMPLES, len(error))).mean(axis=1)
+            * np.sqrt(len(error) / (len(error) - 1))
+            for error, mean in zip(errors, means, strict=True)
+        ]
+    )
     peaks = grid[(smoother @ (means[:, None] + noise)).argmin(axis=0)]
     return float(best), np.quantile(peaks, [0.05, 0.95])
 
