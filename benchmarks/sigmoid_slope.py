@@ -32,6 +32,7 @@ from sk_petridish.motifs import SigmoidSlope
 LOW, HIGH = 0.37, 1.50
 GRID = np.arange(0.01, 2.011, 0.01)[:, None]
 RESULTS = Path(__file__).parent / "results"
+ROWS = RESULTS / "sigmoid_slope.csv"
 COLUMNS = ("method", "seed", "outside", "left", "peak", "validation_mse", "n_converged", "seconds")
 
 
@@ -138,29 +139,39 @@ def _spread(values: np.ndarray, *, worst: bool = True) -> str:
     return f"{text} {values.min():.3f}" if worst else text
 
 
+def read_rows() -> list[dict[str, object]]:
+    """Read the rows that were measured before."""
+    if not ROWS.exists():
+        return []
+    with ROWS.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def main() -> None:
     """Run the comparison, print it and keep it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n-seeds", type=int, default=10)
     parser.add_argument("--n-jobs", type=int, default=1, help="processes; 1 for honest seconds")
+    parser.add_argument("--methods", nargs="*", default=list(surrogates(0)), help="all by default")
+    parser.add_argument("--resume", action="store_true", help="keep rows measured before")
     arguments = parser.parse_args()
-    tasks = [(method, seed) for method in surrogates(0) for seed in range(arguments.n_seeds)]
+    rows = read_rows() if arguments.resume else []
+    done = {(row["method"], int(str(row["seed"]))) for row in rows}
+    tasks = [(m, seed) for m in arguments.methods for seed in range(arguments.n_seeds)]
     results = joblib.Parallel(arguments.n_jobs, return_as="generator")(
-        joblib.delayed(evaluate)(*task) for task in tasks
+        joblib.delayed(evaluate)(*task) for task in tasks if task not in done
     )
-    rows = []
+    RESULTS.mkdir(exist_ok=True)
     for row in results:
-        rows.append(row)
-        print(row, flush=True)
+        rows.append({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
+        print(rows[-1], flush=True)
+        with ROWS.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
     report = summary(rows)
     print(report)
-    RESULTS.mkdir(exist_ok=True)
     (RESULTS / "sigmoid_slope.txt").write_text(report + "\n")
-    with (RESULTS / "sigmoid_slope.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: f"{v:.4f}" if isinstance(v, float) else v for k, v in row.items()})
 
 
 if __name__ == "__main__":
