@@ -1,8 +1,8 @@
 """Measure the ground truth of experiment 4.1 and write the table that we ship.
 
 Trains the 2-layer, 100-wide perceptron of Table 1 on MNIST for every slope,
-several times, and appends a line a run to the table. Runs that the table has are
-not repeated, so the measurement resumes where it stopped::
+three times, and appends a line a run to the table. Slopes that the table has are not
+measured again, so the measurement resumes where it stopped::
 
     python benchmarks/measure_sigmoid_slopes.py --n-jobs 2
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import joblib
@@ -23,10 +22,7 @@ from sk_petridish.datasets import _sigmoid_slopes
 from sk_petridish.search.ground_truth import MLPGroundTruth
 
 TABLE = Path(_sigmoid_slopes.__file__).parent / "data" / "sigmoid_slopes.csv"
-# Runs that train side by side. Left of the training interval, where slopes differ by
-# less than the noise of so few runs, there are more of them.
 N_RUNS = 3
-N_BATCHES, N_BATCHES_LEFT, LEFT = 1, 2, 0.37
 
 
 def slopes() -> list[float]:
@@ -36,33 +32,28 @@ def slopes() -> list[float]:
     return np.concatenate(grids).round(4).tolist()
 
 
-def measure(slope: float, first_run: int) -> list[tuple[float, int, float, float]]:
+def measure(slope: float) -> list[tuple[float, int, float, float]]:
     """Train one slope's network ``N_RUNS`` times; one row of the table a run."""
     torch.set_num_threads(1)
-    ground_truth = MLPGroundTruth(n_runs=N_RUNS, random_state=first_run)
-    *_, last = ground_truth.train([slope])
+    *_, last = MLPGroundTruth(n_runs=N_RUNS).train([slope])
     return [
-        (slope, first_run + run, round(evaluation.loss, 6), round(evaluation.accuracy, 4))
+        (slope, run, round(evaluation.loss, 6), round(evaluation.accuracy, 4))
         for run, evaluation in enumerate(last)
     ]
 
 
-def measured() -> set[tuple[float, int]]:
-    """Slopes and runs that the table has already."""
+def measured() -> set[float]:
+    """Slopes that the table has already."""
     if not TABLE.exists():
         return set()
     with TABLE.open(newline="") as file:
-        return {(float(row["slope"]), int(row["run"])) for row in csv.DictReader(file)}
+        return {float(row["slope"]) for row in csv.DictReader(file)}
 
 
-def missing() -> Iterator[tuple[float, int]]:
-    """Slopes and first runs still to measure, in an order that covers the range early."""
-    done = measured()
-    for batch in range(max(N_BATCHES, N_BATCHES_LEFT)):
-        wanted = [s for s in slopes() if batch < (N_BATCHES_LEFT if s < LEFT else N_BATCHES)]
-        for slope in np.random.default_rng(batch).permutation(wanted).tolist():
-            if (slope, batch * N_RUNS) not in done:
-                yield slope, batch * N_RUNS
+def missing() -> list[float]:
+    """Slopes still to measure, in an order that covers the range early."""
+    shuffled = np.random.default_rng(0).permutation(slopes()).tolist()
+    return [slope for slope in shuffled if slope not in measured()]
 
 
 def main() -> None:
@@ -70,9 +61,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--n-jobs", type=int, default=1, help="processes")
     arguments = parser.parse_args()
-    tasks = list(missing())
+    tasks = missing()
     parallel = joblib.Parallel(arguments.n_jobs, return_as="generator_unordered")
-    results = parallel(joblib.delayed(measure)(*task) for task in tasks)
+    results = parallel(joblib.delayed(measure)(slope) for slope in tasks)
     if not TABLE.exists():
         TABLE.write_text(",".join(_sigmoid_slopes.COLUMNS) + "\n")
     for rows in tqdm(results, total=len(tasks), unit="slope"):
