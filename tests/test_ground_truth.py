@@ -25,7 +25,7 @@ def digits(monkeypatch):
 
 
 def test_it_trains_to_a_good_network(digits):
-    assert MLPGroundTruth(n_epochs=8)([0.5]) < 0.1
+    assert MLPGroundTruth(n_epochs=8)([0.5]) < 0.15
 
 
 def test_runs_side_by_side_are_runs_alone(digits):
