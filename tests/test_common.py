@@ -27,7 +27,7 @@ ESTIMATORS = [
 # Some checks pass y as a column, to see that the estimator warns.
 @pytest.mark.filterwarnings("default::sklearn.exceptions.DataConversionWarning")
 # Many columns are many layers, behind which a tiny dish cannot tell motifs apart.
-@pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(ESTIMATORS)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
