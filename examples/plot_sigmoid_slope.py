@@ -85,7 +85,7 @@ def draw(title, names, path):
     )
     # The smallest slopes, down to 86 %, would flatten everything else.
     axes.set_ylim(94, 98)
-    axes.legend(loc="lower left", frameon=False)
+    axes.legend(loc="lower center", frameon=False)
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, dpi=150)
     print(f"wrote {path}")
