@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_array, check_random_state, column_or_1d
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._targets import Losses, average_repeats, check_ordering, validate_losses
 from ._threads import one_torch_thread
 from ._validation import Interval, StrOptions, fit_context
 from .blueprints import Blueprint, Widths
@@ -36,8 +37,6 @@ from .dish import (
 from .motifs import Motifs, MotifSpace, SigmoidSlope
 from .motifs._settings import PAPER
 from .tasks import Task
-
-Losses = NDArray[np.float64]
 
 
 class PetriDishRegressor(RegressorMixin, BaseEstimator):
@@ -337,8 +336,8 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         if hasattr(self, "dishes_"):
             delattr(self, "dishes_")
         X = self._validate_motifs(X, fitting=True)
-        X, y = _average_repeats(self.motif_space_, X, _validate_losses(y, len(X)))
-        _check_ordering(y)
+        X, y = average_repeats(self.motif_space_, X, validate_losses(y, len(X)))
+        check_ordering(y)
         settings, loop = self._dish_settings(), self._outer_loop()
         random_state = check_random_state(self.random_state)
         known, held_out = self._split(X, y, random_state)
@@ -539,47 +538,4 @@ def _warn_of_divergence(statistic: Losses, stacklevel: int) -> None:
             "smaller inner_lr or init_scale may help.",
             RuntimeWarning,
             stacklevel,
-        )
-
-
-def _validate_losses(y: ArrayLike | None, n_motifs: int) -> Losses:
-    """Check ground-truth losses before anything is computed with them."""
-    if y is None:
-        raise ValueError("PetriDishRegressor requires y to be passed, but the target y is None.")
-    try:
-        losses: Losses = check_array(
-            column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y"
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"{error}\ny holds one finite ground-truth loss a motif; leave out motifs whose "
-            "training failed, or give them a bad finite loss."
-        ) from error
-    if len(losses) != n_motifs:
-        raise ValueError(f"X has {n_motifs} motifs, but y has {len(losses)} losses.")
-    return losses
-
-
-def _average_repeats(space: MotifSpace, X: Motifs, y: Losses) -> tuple[Motifs, Losses]:
-    """Join rows that are the same motif; its loss is the mean of theirs."""
-    keys = space.canonical(X)
-    first = {key: row for row, key in reversed(list(enumerate(keys)))}
-    rows = sorted(first.values())
-    groups: dict[Hashable, list[float]] = {}
-    for key, loss in zip(keys, y.tolist(), strict=True):
-        groups.setdefault(key, []).append(loss)
-    return X[rows], np.array([np.mean(groups[keys[row]]) for row in rows])
-
-
-def _check_ordering(y: Losses) -> None:
-    """Raise ValueError where there is no order to learn."""
-    if len(y) < 2:
-        raise ValueError(
-            f"A dish learns to order motifs and needs at least 2 different ones, got "
-            f"n_samples={len(y)} after averaging repeats."
-        )
-    if np.ptp(y) <= 1e-12 * np.abs(y).max():
-        raise ValueError(
-            "All motifs have the same loss, so there is no order to learn. Evaluate motifs that "
-            "differ in quality, or check that y is the loss you mean."
         )

@@ -61,7 +61,16 @@ LAYERS = {
     "dish": {"dish", "blueprints", "tasks"},
     "datasets": {"datasets"},
     "baselines": {"baselines", "_threads", "_validation"},
-    ".": {"blueprints", "tasks", "motifs", "dish", "_regressor", "_threads", "_validation"},
+    ".": {
+        "blueprints",
+        "tasks",
+        "motifs",
+        "dish",
+        "_regressor",
+        "_targets",
+        "_threads",
+        "_validation",
+    },
 }
 
 
