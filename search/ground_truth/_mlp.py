@@ -43,8 +43,8 @@ class MLPGroundTruth:
     The network is the motif's own blueprint at full width. It is trained on the
     first 50,000 training images, with pixels from 0 to 1, and evaluated on the other
     10,000. Table 1 leaves the start open: weights and biases are drawn from
-    N(0, 1), as those of motif-networks are, which puts the best slope where the
-    paper has it.
+    N(0, 1), as those of motif-networks are, which puts the best slope near where
+    the paper has it.
 
     Parameters
     ----------
