@@ -52,8 +52,8 @@ def measured() -> set[float]:
 
 def missing() -> list[float]:
     """Slopes still to measure, in an order that covers the range early."""
-    shuffled = np.random.default_rng(0).permutation(slopes()).tolist()
-    return [slope for slope in shuffled if slope not in measured()]
+    shuffled, done = np.random.default_rng(0).permutation(slopes()).tolist(), measured()
+    return [slope for slope in shuffled if slope not in done]
 
 
 def main() -> None:

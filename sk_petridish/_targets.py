@@ -33,13 +33,11 @@ def validate_losses(y: ArrayLike | None, n_motifs: int) -> Losses:
 
 def average_repeats(space: MotifSpace, X: Motifs, y: Losses) -> tuple[Motifs, Losses]:
     """Join rows that are the same motif; its loss is the mean of theirs."""
-    keys = space.canonical(X)
-    first = {key: row for row, key in reversed(list(enumerate(keys)))}
-    rows = sorted(first.values())
-    groups: dict[Hashable, list[float]] = {}
-    for key, loss in zip(keys, y.tolist(), strict=True):
-        groups.setdefault(key, []).append(loss)
-    return X[rows], np.array([np.mean(groups[keys[row]]) for row in rows])
+    repeats: dict[Hashable, list[int]] = {}
+    for row, key in enumerate(space.canonical(X)):
+        repeats.setdefault(key, []).append(row)
+    first = [rows[0] for rows in repeats.values()]
+    return X[first], np.array([y[rows].mean() for rows in repeats.values()])
 
 
 def check_ordering(y: Losses) -> None:

@@ -101,6 +101,12 @@ class SuperNetwork:
                 for row, (motif, position) in enumerate(members):
                     slots[motif][position] = _Slot(len(self._groups), row)
         self._readout = self._gather([slot[max(slot)] for slot in slots])
+        # How the flat weights fall into the groups' tensors; every forward needs it.
+        self._block_sizes = [
+            len(group.positions) * torch.Size(shape).numel()
+            for group in self._groups
+            for shape in group.shapes.values()
+        ]
 
     def _group(
         self,
@@ -189,7 +195,7 @@ class SuperNetwork:
         Tensor of shape (n_dishes, n_motifs, n_samples, n_outputs)
             Outputs before any link function.
         """
-        blocks = iter(torch.split(weights, self._block_sizes(), dim=1))
+        blocks = iter(torch.split(weights, self._block_sizes, dim=1))
         values = [x]
         for group in self._groups:
             own = [
@@ -199,13 +205,6 @@ class SuperNetwork:
             inputs = (gather(values) for gather in group.arguments)
             values.append(group.operation.function(*inputs, *group.parameters, *own))
         return self._readout(values)
-
-    def _block_sizes(self) -> list[int]:
-        return [
-            len(group.positions) * torch.Size(shape).numel()
-            for group in self._groups
-            for shape in group.shapes.values()
-        ]
 
 
 def _levels(

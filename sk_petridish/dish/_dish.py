@@ -20,6 +20,8 @@ from ._statistic import STATISTICS, Statistic
 
 Array = NDArray[np.float64]
 
+# A dish's samples, wherever all of them are handled alike.
+_SAMPLES = ("x_train", "y_train", "x_valid", "y_valid")
 # Marks the seed sequence of synthetic data; initial weights have keys of three.
 _DATA_KEY = 0
 
@@ -179,10 +181,7 @@ class DishBatch:
         return cls(
             settings=dishes[0].settings,
             seeds=tuple(dish.seed for dish in dishes),
-            x_train=tensor("x_train"),
-            y_train=tensor("y_train"),
-            x_valid=tensor("x_valid"),
-            y_valid=tensor("y_valid"),
+            **{name: tensor(name) for name in _SAMPLES},
         )
 
     def draw_weights(self, position: int, role: str, shape: tuple[int, ...], fan_in: int) -> Tensor:
@@ -226,8 +225,7 @@ class DishBatch:
             The same dishes with this batch's data.
         """
         arrays = {
-            name: getattr(self, name).detach().cpu().numpy().astype(np.float64)
-            for name in ("x_train", "y_train", "x_valid", "y_valid")
+            name: getattr(self, name).detach().cpu().numpy().astype(np.float64) for name in _SAMPLES
         }
         return [
             replace(dish, **{name: values[index].copy() for name, values in arrays.items()})
