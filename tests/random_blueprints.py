@@ -4,22 +4,43 @@ from hypothesis import strategies as st
 
 from sk_petridish.blueprints import Blueprint, Node, get_operation
 
-ELEMENTWISE = ("sigmoid", "tanh", "relu", "sum", "product")
+FEED_FORWARD = (
+    "linear",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "identity",
+    "sum",
+    "mean",
+    "product",
+    "blend",
+    "highway",
+)
 
 
 @st.composite
-def blueprints(draw, max_nodes=6):
-    """Graphs of any shape over hidden units: layers, skips, branches, dead ends joined."""
-    nodes = [Node("input"), Node("linear", (0,), units="n_hidden")]
+def blueprints(draw, max_nodes=6, *, recurrent=False):
+    """Graphs of any shape over hidden units: layers, skips, branches, dead ends joined.
+
+    Recurrent ones carry up to three nodes, which may be any.
+    """
+    n_carried = draw(st.integers(1, 3)) if recurrent else 0
+    # What is carried is decided when all nodes are there.
+    nodes = [Node("input")] + n_carried * [None]
+    nodes.append(Node("linear", (0,), units="n_hidden"))
     for _ in range(draw(st.integers(0, max_nodes))):
-        name = draw(st.sampled_from(("linear", *ELEMENTWISE)))
+        name = draw(st.sampled_from(FEED_FORWARD))
         operation = get_operation(name)
         arity = draw(st.integers(1, 3)) if operation.arity is None else operation.arity
         sources = tuple(draw(st.integers(1, len(nodes) - 1)) for _ in range(arity))
         parameters = tuple(draw(st.floats(-2, 2)) for _ in operation.parameters)
         units = "n_hidden" if operation.owns_weights else None
         nodes.append(Node(name, sources, parameters, units))
-    read = {source for node in nodes for source in node.inputs}
+    for position in range(1, n_carried + 1):
+        source = draw(st.integers(1, len(nodes) - 1))
+        nodes[position] = Node("carried", (source,), units="n_hidden")
+    read = {source for node in nodes if node.operation != "carried" for source in node.inputs}
     loose = tuple(position for position in range(1, len(nodes)) if position not in read)
     nodes.append(Node("sum", loose))
     nodes.append(Node("linear", (len(nodes) - 1,), units="n_outputs"))

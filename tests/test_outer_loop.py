@@ -14,6 +14,7 @@ from sk_petridish.dish import (
     OuterLoop,
     _synthetic_data,
     calibrate,
+    choose_engine,
     draw_dish,
     learn,
 )
@@ -47,8 +48,9 @@ def learn_dishes(settings, *, n_dishes=2, motifs=None, held_out=None, **changes)
         OuterLoop(**(loop | changes)),
         held_out=held_out,
         seed=0,
-        dtype=torch.float64,
-        device="cpu",
+        engine=choose_engine(
+            "auto", (motifs or known()).blueprints, dtype=torch.float64, device="cpu", n_jobs=1
+        ),
     )
     return start, learned
 

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sk_petridish import PetriDishRegressor, _regressor
 from sk_petridish._threads import one_torch_thread
-from sk_petridish.dish import _measure, draw_dish
+from sk_petridish.dish import NumbaEngine, _measure, draw_dish
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask
 
@@ -59,7 +59,7 @@ def test_fitted_attributes_say_what_happened(problem):
     assert len(dish.dishes_) == 2
     assert dish.n_iter_ == len(dish.loss_curve_) == 4
     assert dish.validation_scores_ is None
-    assert dish.engine_ == "torch"
+    assert dish.engine_ == "numba"
     assert dish.n_features_in_ == 1
     assert dish.motif_space_ is not dish.motif_space
     assert dish.dishes_[0].x_train.shape == (8, 10)
@@ -412,8 +412,8 @@ def test_a_diverged_motif_is_predicted_worse_than_any_training_motif(problem, mo
     finite = dish.predict([[0.5]])
     original = _regressor.measure_motifs
 
-    def diverge(blueprints, dishes, **options):
-        statistic = original(blueprints, dishes, **options)
+    def diverge(blueprints, dishes, engine):
+        statistic = original(blueprints, dishes, engine)
         statistic[:, 1] = np.nan
         return statistic
 
@@ -428,13 +428,13 @@ def test_a_diverged_motif_is_predicted_worse_than_any_training_motif(problem, mo
 def test_an_inner_loop_that_explodes_but_stays_finite_has_diverged_too(problem, monkeypatch, huge):
     X, y = problem
     dish = fast().fit(X, y)
-    original = _measure.curves
+    original = NumbaEngine.curves
 
-    def explode(network, dishes, checkpoints):
-        measured = original(network, dishes, checkpoints)
+    def explode(engine, network, dishes, checkpoints):
+        measured = original(engine, network, dishes, checkpoints)
         return measured._replace(mean_train=torch.full_like(measured.mean_train, huge))
 
-    monkeypatch.setattr(_measure, "curves", explode)
+    monkeypatch.setattr(NumbaEngine, "curves", explode)
     with pytest.warns(RuntimeWarning, match="2 of 2 motifs diverged") as record:
         predictions, spread = dish.predict([[0.5], [0.6]], return_std=True)
     assert record[0].filename == __file__

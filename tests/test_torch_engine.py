@@ -10,7 +10,8 @@ from random_blueprints import blueprints
 from small_dishes import make_settings
 
 from sk_petridish.blueprints import Blueprint, Node, SuperNetwork, Widths
-from sk_petridish.dish import OUTER_LOSSES, STATISTICS, DishBatch, InitialWeights, curves, draw_dish
+from sk_petridish.dish import OUTER_LOSSES, STATISTICS, DishBatch, InitialWeights, draw_dish
+from sk_petridish.dish._torch_engine import curves
 from sk_petridish.motifs import SigmoidSlope
 
 LOSSES = {

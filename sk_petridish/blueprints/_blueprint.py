@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Units = Literal["n_inputs", "n_hidden", "n_outputs"]
 
 INPUT = "input"
+CARRIED = "carried"
 
 
 class Widths(NamedTuple):
@@ -44,14 +45,17 @@ class Node:
     Parameters
     ----------
     operation : str
-        A name of the operation registry, or ``"input"`` for the network's input.
+        A name of the operation registry; ``"input"`` for the network's input; or
+        ``"carried"`` for what the node that it reads was at the time step before,
+        zero at the first.
     inputs : tuple of int
-        Positions of the nodes that it reads; each comes before it.
+        Positions of the nodes that it reads. Each comes before it, except that a
+        carried node may read any node but the input.
     parameters : tuple of float
         The operation's numbers, such as a slope, in the registry's order.
     units : {"n_hidden", "n_outputs"} or None
-        The width of a node that owns weights; ``None`` for the others, which are
-        as wide as what they read.
+        The width of a node that owns weights, or is carried; ``None`` for the
+        others, which are as wide as what they read.
     """
 
     operation: str
@@ -63,6 +67,9 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Blueprint:
     """An immutable directed acyclic graph of operations, independent of width.
+
+    A graph with carried nodes is computed once for every time step of a sequence;
+    within a step it has no cycle either.
 
     Nodes stand in the order in which they are computed; node 0 is the input and
     the last node is the output. A node's position also identifies its initial
@@ -77,8 +84,8 @@ class Blueprint:
     Raises
     ------
     ValueError
-        If the graph is not one: no input first, a node that reads a later node,
-        a wrong number of inputs or parameters, a parameter that is not finite,
+        If the graph is not one: no input first, a node that is not carried and
+        reads a later node, a wrong number of inputs or parameters, a parameter that is not finite,
         inputs of different widths, an output that is not ``n_outputs`` wide, or a
         node that the output does not depend on.
 
@@ -95,6 +102,20 @@ class Blueprint:
     ... ))
     >>> blueprint.units()
     ('n_inputs', 'n_hidden', 'n_hidden', 'n_outputs')
+
+    A recurrent network, whose hidden layer reads what it was a time step before:
+
+    >>> recurrent = Blueprint((
+    ...     Node("input"),
+    ...     Node("carried", (5,), units="n_hidden"),
+    ...     Node("linear", (0,), units="n_hidden"),
+    ...     Node("linear", (1,), units="n_hidden"),
+    ...     Node("sum", (2, 3)),
+    ...     Node("tanh", (4,)),
+    ...     Node("linear", (5,), units="n_outputs"),
+    ... ))
+    >>> recurrent.is_recurrent
+    True
     """
 
     nodes: tuple[Node, ...]
@@ -104,13 +125,30 @@ class Blueprint:
         if not self.nodes or self.nodes[0].operation != INPUT:
             raise ValueError("The first node of a blueprint must be its input.")
         for position, node in enumerate(self.nodes):
-            _check_node(position, node)
+            if node.operation == CARRIED:
+                _check_carried(position, node, len(self.nodes))
+            else:
+                _check_node(position, node)
         if self.units()[-1] != "n_outputs":
             raise ValueError("The last node of a blueprint must be n_outputs wide.")
-        read = {source for node in self.nodes for source in node.inputs}
-        unread = set(range(len(self.nodes) - 1)) - read
-        if unread:
-            raise ValueError(f"The output does not depend on nodes {sorted(unread)}.")
+        unused = set(range(len(self.nodes))) - self._used()
+        if unused:
+            raise ValueError(f"The output does not depend on nodes {sorted(unused)}.")
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether it is computed along a sequence: whether a node is carried."""
+        return any(node.operation == CARRIED for node in self.nodes)
+
+    def _used(self) -> set[int]:
+        """Find the nodes that the output depends on, at any time step."""
+        used, pending = set(), [len(self.nodes) - 1]
+        while pending:
+            position = pending.pop()
+            if position not in used:
+                used.add(position)
+                pending.extend(self.nodes[position].inputs)
+        return used
 
     def units(self) -> tuple[Units, ...]:
         """Tell which of the three widths every node has.
@@ -127,13 +165,19 @@ class Blueprint:
         """
         units: list[Units] = ["n_inputs"]
         for position, node in enumerate(self.nodes[1:], start=1):
-            sources = {units[source] for source in node.inputs}
-            if len(sources) > 1:
+            sources = {units[source] for source in node.inputs if source < position}
+            if node.operation != CARRIED and len(sources) > 1:
                 raise ValueError(
                     f"Node {position} ({node.operation}) reads inputs of different "
                     f"widths: {sorted(sources)}."
                 )
             units.append(node.units or sources.pop())
+        for position, node in enumerate(self.nodes):
+            if node.operation == CARRIED and units[node.inputs[0]] != node.units:
+                raise ValueError(
+                    f"Node {position} (carried) has the width {node.units}, but node "
+                    f"{node.inputs[0]}, which it carries, has {units[node.inputs[0]]}."
+                )
         return tuple(units)
 
     def build(
@@ -184,6 +228,22 @@ class Blueprint:
             if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
                 raise ValueError(f"{name} must be a positive integer, got {width!r}.")
         return BlueprintModule(self, widths, generator)
+
+
+def _check_carried(position: int, node: Node, n_nodes: int) -> None:
+    """Raise ValueError unless the node may carry what it reads."""
+    if position == 0:
+        raise ValueError("The first node of a blueprint must be its input.")
+    if len(node.inputs) != 1 or not 0 < node.inputs[0] < n_nodes:
+        raise ValueError(
+            f"Node {position} (carried) reads {node.inputs}; it carries one node of the "
+            "blueprint, and not the input."
+        )
+    if node.parameters or node.units not in ("n_hidden", "n_outputs"):
+        raise ValueError(
+            f"Node {position} (carried) has no parameters, and the units of the node that it "
+            f"carries, got {node.parameters} and {node.units!r}."
+        )
 
 
 def _check_node(position: int, node: Node) -> None:

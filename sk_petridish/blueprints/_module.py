@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ._blueprint import Blueprint, Widths
+from ._blueprint import CARRIED, Blueprint, Widths
 from ._operations import get_operation
 
 
@@ -40,7 +40,14 @@ class BlueprintModule(nn.Module):
         self.blueprint = blueprint
         self.weights = nn.ParameterDict()
         units = [getattr(widths, unit) for unit in blueprint.units()]
+        self._carried = {
+            position: (node.inputs[0], units[position])
+            for position, node in enumerate(blueprint.nodes)
+            if node.operation == CARRIED
+        }
         for position, node in enumerate(blueprint.nodes[1:], start=1):
+            if position in self._carried:
+                continue
             n_in = units[node.inputs[0]]
             shapes = get_operation(node.operation).weight_shapes(n_in, units[position])
             for role, shape in shapes.items():
@@ -53,18 +60,43 @@ class BlueprintModule(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (n_samples, n_inputs)
-            A batch.
+        x : Tensor of shape (n_samples, n_inputs) or (n_samples, n_time_steps, n_inputs)
+            A batch of samples, or of sequences, as a recurrent blueprint needs.
 
         Returns
         -------
-        Tensor of shape (n_samples, n_outputs)
+        Tensor of shape (n_samples, n_outputs) or (n_samples, n_time_steps, n_outputs)
             Outputs before any link function (logits, for a classifier).
+
+        Raises
+        ------
+        ValueError
+            If the blueprint is recurrent and the samples are no sequences.
         """
+        if not self._carried:
+            return self._step(x, {})[-1]
+        if x.ndim != 3:
+            raise ValueError(
+                "A recurrent network needs sequences, (n_samples, n_time_steps, n_inputs), "
+                f"got the shape {tuple(x.shape)}."
+            )
+        carried = {position: x.new_zeros(len(x), n) for position, (_, n) in self._carried.items()}
+        outputs = []
+        for at_one_time in x.unbind(1):
+            values = self._step(at_one_time, carried)
+            outputs.append(values[-1])
+            carried = {position: values[source] for position, (source, _) in self._carried.items()}
+        return torch.stack(outputs, dim=1)
+
+    def _step(self, x: Tensor, carried: dict[int, Tensor]) -> list[Tensor]:
+        """Compute every node, at one time step."""
         values = [x]
         for position, node in enumerate(self.blueprint.nodes[1:], start=1):
+            if position in carried:
+                values.append(carried[position])
+                continue
             operation = get_operation(node.operation)
             inputs = [values[source] for source in node.inputs]
             weights = [self.weights[f"{position}_{role}"] for role in operation.roles]
             values.append(operation.function(*inputs, *node.parameters, *weights))
-        return values[-1]
+        return values

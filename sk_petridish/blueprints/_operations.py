@@ -131,17 +131,40 @@ def _sigmoid(x: Tensor, slope: Tensor | float) -> Tensor:
     return torch.sigmoid(slope * x)
 
 
+def _identity(x: Tensor) -> Tensor:
+    return x
+
+
 def _sum(*inputs: Tensor) -> Tensor:
     return torch.stack(inputs).sum(0)
+
+
+def _mean(*inputs: Tensor) -> Tensor:
+    return torch.stack(inputs).mean(0)
 
 
 def _product(*inputs: Tensor) -> Tensor:
     return torch.stack(inputs).prod(0)
 
 
+def _blend(gate: Tensor, opened: Tensor, closed: Tensor) -> Tensor:
+    return closed + gate * (opened - closed)
+
+
+def _highway(carry: Tensor, gate: Tensor, candidate: Tensor) -> Tensor:
+    return _blend(torch.sigmoid(gate), candidate, carry)
+
+
 register_operation(Operation("linear", _linear, weight_shapes=_linear_shapes))
 register_operation(Operation("sigmoid", _sigmoid, parameters=("slope",)))
 register_operation(Operation("tanh", torch.tanh))
 register_operation(Operation("relu", F.relu))
+register_operation(Operation("leaky_relu", F.leaky_relu))
+register_operation(Operation("identity", _identity))
 register_operation(Operation("sum", _sum, arity=None))
+register_operation(Operation("mean", _mean, arity=None))
 register_operation(Operation("product", _product, arity=None))
+# gate * opened + (1 - gate) * closed: a gate that is computed elsewhere.
+register_operation(Operation("blend", _blend, arity=3))
+# A highway connection: a blend of the carry and a candidate by the sigmoid of the gate.
+register_operation(Operation("highway", _highway, arity=3))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ._blueprint import INPUT, Blueprint, Widths
+from ._blueprint import CARRIED, INPUT, Blueprint, Widths
 from ._operations import Operation, get_operation
 
 
@@ -92,21 +92,43 @@ class SuperNetwork:
         self.n_motifs = len(blueprints)
         self._dtype = dtype
         self._device = torch.device(device)
-        self._groups: list[_Group] = []
-        # Group 0 holds the input of every motif-network.
+        # How many rows each group of values has: first the inputs of all motif-networks,
+        # then what is carried, then what operations compute.
+        self._n_rows = [self.n_motifs]
         slots = [{0: _Slot(0, motif)} for motif in range(self.n_motifs)]
+        carried = _carried(blueprints, widths)
+        self._carried_widths = list(carried)
+        for members in carried.values():
+            self._add_group(members, slots)
+        self._groups: list[_Group] = []
         for level in _levels(blueprints, widths):
             for key, members in level.items():
                 self._groups.append(self._group(key, members, blueprints, slots))
-                for row, (motif, position) in enumerate(members):
-                    slots[motif][position] = _Slot(len(self._groups), row)
+                self._add_group(members, slots)
         self._readout = self._gather([slot[max(slot)] for slot in slots])
+        self._carry = [
+            self._gather(
+                [
+                    slots[motif][blueprints[motif].nodes[position].inputs[0]]
+                    for motif, position in members
+                ]
+            )
+            for members in carried.values()
+        ]
         # How the flat weights fall into the groups' tensors; every forward needs it.
         self._block_sizes = [
             len(group.positions) * torch.Size(shape).numel()
             for group in self._groups
             for shape in group.shapes.values()
         ]
+
+    def _add_group(
+        self, members: Sequence[tuple[int, int]], slots: Sequence[dict[int, _Slot]]
+    ) -> None:
+        """Note where the values of these nodes will lie."""
+        for row, (motif, position) in enumerate(members):
+            slots[motif][position] = _Slot(len(self._n_rows), row)
+        self._n_rows.append(len(members))
 
     def _group(
         self,
@@ -140,14 +162,10 @@ class SuperNetwork:
     def _gather(self, slots: Sequence[_Slot]) -> _Gather:
         """Find the cheapest way to bring the values at these slots together."""
         groups = sorted({slot.group for slot in slots})
-        sizes = {
-            group: self.n_motifs if group == 0 else len(self._groups[group - 1].positions)
-            for group in groups
-        }
         offsets, total = {}, 0
         for group in groups:
             offsets[group] = total
-            total += sizes[group]
+            total += self._n_rows[group]
         rows = [offsets[slot.group] + slot.row for slot in slots]
         if len(groups) == 1 and rows == list(range(total)):
             return _Gather(tuple(groups), None)
@@ -187,24 +205,65 @@ class SuperNetwork:
         ----------
         weights : Tensor of shape (n_dishes, n_weights)
             As laid out by :meth:`initial_weights`.
-        x : Tensor of shape (n_dishes, n_motifs, n_samples, n_inputs)
-            Synthetic inputs.
+        x : Tensor of shape (n_dishes, n_motifs, n_samples[, n_time_steps], n_inputs)
+            Synthetic inputs; recurrent blueprints need time steps.
 
         Returns
         -------
-        Tensor of shape (n_dishes, n_motifs, n_samples, n_outputs)
+        Tensor of shape (n_dishes, n_motifs, n_samples[, n_time_steps], n_outputs)
             Outputs before any link function.
+
+        Raises
+        ------
+        ValueError
+            If a blueprint is recurrent and the samples are no sequences.
         """
         blocks = iter(torch.split(weights, self._block_sizes, dim=1))
-        values = [x]
-        for group in self._groups:
-            own = [
+        own = [
+            [
                 next(blocks).unflatten(1, (len(group.positions), *shape))
                 for shape in group.shapes.values()
             ]
+            for group in self._groups
+        ]
+        if x.ndim == 4:
+            if self._carry:
+                raise ValueError("Recurrent motifs need sequences, but samples have no time steps.")
+            return self._readout(self._step([x], own))
+        carried = [
+            x.new_zeros(x.shape[0], self._n_rows[group], x.shape[2], width)
+            for group, width in enumerate(self._carried_widths, start=1)
+        ]
+        outputs = []
+        for at_one_time in x.unbind(-2):
+            values = self._step([at_one_time, *carried], own)
+            carried = [gather(values) for gather in self._carry]
+            outputs.append(self._readout(values))
+        return torch.stack(outputs, dim=-2)
+
+    def _step(self, values: list[Tensor], weights: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """Compute every group, at one time step."""
+        for group, own in zip(self._groups, weights, strict=True):
             inputs = (gather(values) for gather in group.arguments)
             values.append(group.operation.function(*inputs, *group.parameters, *own))
-        return self._readout(values)
+        return values
+
+
+def _carried(blueprints: Sequence[Blueprint], widths: Widths) -> dict[int, list[tuple[int, int]]]:
+    """Sort the carried nodes of all blueprints by width.
+
+    Returns
+    -------
+    dict
+        The (motif, position) pairs under each width.
+    """
+    carried: dict[int, list[tuple[int, int]]] = {}
+    for motif, blueprint in enumerate(blueprints):
+        for position, node in enumerate(blueprint.nodes):
+            if node.operation == CARRIED:
+                width = getattr(widths, str(node.units))
+                carried.setdefault(width, []).append((motif, position))
+    return carried
 
 
 def _levels(
@@ -222,9 +281,10 @@ def _levels(
         units = [getattr(widths, unit) for unit in blueprint.units()]
         depths: list[int] = []
         for position, node in enumerate(blueprint.nodes):
-            depths.append(1 + max((depths[source] for source in node.inputs), default=-1))
-            if node.operation == INPUT:
+            if node.operation in (INPUT, CARRIED):
+                depths.append(0)
                 continue
+            depths.append(1 + max(depths[source] for source in node.inputs))
             if len(levels) < depths[-1]:
                 levels.append({})
             key = _Key(node.operation, len(node.inputs), units[node.inputs[0]], units[position])

@@ -2,6 +2,7 @@
 
 from ._calibration import calibrate
 from ._dish import Dish, DishBatch, DishSettings, draw_dish
+from ._engines import Engine, NumbaEngine, TorchEngine, choose_engine
 from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
 from ._inner_loss import INNER_LOSSES
@@ -9,7 +10,6 @@ from ._measure import measure_motifs
 from ._outer_loop import Known, Learned, OuterLoop, learn
 from ._outer_loss import OUTER_LOSSES
 from ._statistic import STATISTICS, Curves
-from ._torch_engine import curves
 
 __all__ = [
     "INNER_LOSSES",
@@ -19,13 +19,16 @@ __all__ = [
     "Dish",
     "DishBatch",
     "DishSettings",
+    "Engine",
     "InitialWeights",
     "InnerLoop",
     "Known",
     "Learned",
+    "NumbaEngine",
     "OuterLoop",
+    "TorchEngine",
     "calibrate",
-    "curves",
+    "choose_engine",
     "draw_dish",
     "learn",
     "measure_motifs",

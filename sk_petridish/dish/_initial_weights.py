@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -52,6 +53,14 @@ class InitialWeights:
         ndarray of the given shape
             Initial values.
         """
-        generator = np.random.default_rng([seed, position, zlib.crc32(role.encode())])
-        weights = self.scale * generator.standard_normal(shape)
+        weights = self.scale * _standard_normal(seed, position, role, shape)
         return weights / np.sqrt(fan_in) if self.init == "fan_in" else weights
+
+
+# The outer loop asks for the same ones in every step.
+@lru_cache(maxsize=4096)
+def _standard_normal(
+    seed: int, position: int, role: str, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    generator = np.random.default_rng([seed, position, zlib.crc32(role.encode())])
+    return generator.standard_normal(shape)

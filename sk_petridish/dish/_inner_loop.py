@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ._inner_loss import INNER_LOSSES, InnerLoss
 
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 # Under Adam's square root, whose derivative at zero is infinite: a weight without
 # gradient would otherwise turn the outer gradient into NaN.
-_UNDER_ROOT = 1e-16
+UNDER_ROOT = 1e-16
 
 
 class OptimizerState(NamedTuple):
@@ -101,8 +101,8 @@ class InnerLoop:
         gradient = gradient + self.l2 * theta
         if self.optimizer == "sgd":
             return theta - self.lr * gradient, state
-        first = _BETA_1 * state.first + (1 - _BETA_1) * gradient
-        second = _BETA_2 * state.second + (1 - _BETA_2) * gradient.square()
-        mean = first / (1 - _BETA_1 ** (step + 1))
-        spread = (second / (1 - _BETA_2 ** (step + 1)) + _UNDER_ROOT).sqrt()
-        return theta - self.lr * mean / (spread + _EPSILON), OptimizerState(first, second)
+        first = BETA_1 * state.first + (1 - BETA_1) * gradient
+        second = BETA_2 * state.second + (1 - BETA_2) * gradient.square()
+        mean = first / (1 - BETA_1 ** (step + 1))
+        spread = (second / (1 - BETA_2 ** (step + 1)) + UNDER_ROOT).sqrt()
+        return theta - self.lr * mean / (spread + EPSILON), OptimizerState(first, second)

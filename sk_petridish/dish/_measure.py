@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sk_petridish.blueprints import Blueprint, SuperNetwork
+from sk_petridish.blueprints import Blueprint
 
 from ._dish import Array, Dish, DishBatch
-from ._torch_engine import curves
+from ._engines import Engine
 
 # Synthetic data and weights are of order one: a loss beyond this has exploded, even
 # where it is still finite.
 _DIVERGED = 1e6
-# Motif-networks in one call; more only costs memory.
+# Motif-networks in one call: more cost memory, and keep Ctrl-C waiting.
 _MAX_NETWORKS = 4096
 
 
-def measure(blueprints: Sequence[Blueprint], dishes: DishBatch) -> Tensor:
+def measure(network: Any, dishes: DishBatch, engine: Engine) -> Tensor:
     """Run the inner loop and read the statistic off it.
 
     Parameters
     ----------
-    blueprints : sequence of Blueprint
-        The motifs.
+    network : object
+        The motif-networks, as the engine built them.
     dishes : DishBatch
         The dishes.
+    engine : Engine
+        What runs the inner loop.
 
     Returns
     -------
@@ -36,19 +39,14 @@ def measure(blueprints: Sequence[Blueprint], dishes: DishBatch) -> Tensor:
         The statistic, differentiable where the dishes' tensors are; NaN where a
         motif-network diverged.
     """
-    settings, x = dishes.settings, dishes.x_train
-    network = SuperNetwork(blueprints, settings.widths, dtype=x.dtype, device=x.device)
-    statistic = settings.statistic_function
-    values = statistic.read(curves(network, dishes, statistic.checkpoints(settings.inner.steps)))
+    statistic = dishes.settings.statistic_function
+    checkpoints = statistic.checkpoints(dishes.settings.inner.steps)
+    values = statistic.read(engine.curves(network, dishes, checkpoints))
     return torch.where(values.abs() < _DIVERGED, values, torch.nan)
 
 
 def measure_motifs(
-    blueprints: Sequence[Blueprint],
-    dishes: Sequence[Dish],
-    *,
-    dtype: torch.dtype,
-    device: str,
+    blueprints: Sequence[Blueprint], dishes: Sequence[Dish], engine: Engine
 ) -> Array:
     """Measure motifs in finished dishes, in pieces that fit into memory.
 
@@ -58,21 +56,19 @@ def measure_motifs(
         The motifs.
     dishes : sequence of Dish
         The dishes.
-    dtype : torch.dtype
-        Precision.
-    device : str
-        Torch device.
+    engine : Engine
+        What runs the inner loop.
 
     Returns
     -------
     ndarray of shape (n_dishes, n_motifs)
         The statistic; NaN where a motif-network diverged.
     """
-    batch = DishBatch.stack(dishes, dtype, device)
+    batch = DishBatch.stack(dishes, engine.dtype, engine.device)
     size = max(1, _MAX_NETWORKS // len(dishes))
+    pieces = []
     with torch.no_grad():
-        pieces = [
-            measure(blueprints[start : start + size], batch).cpu().numpy()
-            for start in range(0, len(blueprints), size)
-        ]
+        for start in range(0, len(blueprints), size):
+            network = engine.build(blueprints[start : start + size], batch.settings.widths)
+            pieces.append(measure(network, batch, engine).cpu().numpy())
     return np.concatenate(pieces, axis=1).astype(np.float64)

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from sk_petridish.blueprints import Blueprint
 
 from ._dish import Array, Dish, DishBatch
+from ._engines import Engine
 from ._measure import measure
 from ._outer_loss import OUTER_LOSSES, moments
 from ._synthetic_data import SyntheticData
@@ -156,12 +157,13 @@ class _ShowProgress(Callback):
         self.bar.update()
 
 
-def _held_out_loss(net: NeuralNet, X: object, y: object, *, known: Known, held_out: Known) -> float:
+def _held_out_loss(
+    net: NeuralNet, X: object, y: object, *, network: Any, held_out: Known, engine: Engine
+) -> float:
     """Outer loss on held-out motifs, normalised as predictions are: by the known ones."""
-    dishes = net.module_.batch()
     with torch.no_grad():
-        statistic = measure(known.blueprints + held_out.blueprints, dishes)
-    n_known = len(known.blueprints)
+        statistic = measure(network, net.module_.batch(), engine)
+    n_known = statistic.shape[1] - len(held_out.blueprints)
     mean, std = moments(statistic[:, :n_known], statistic[:, :n_known].isfinite())
     predicted = (statistic[:, n_known:] - mean) / std
     squared = (predicted - torch.as_tensor(held_out.losses, device=predicted.device)).square()
@@ -169,14 +171,13 @@ def _held_out_loss(net: NeuralNet, X: object, y: object, *, known: Known, held_o
     return float(torch.where(squared.isfinite(), squared, 4.0).mean())
 
 
-def _callbacks(loop: OuterLoop, known: Known, held_out: Known | None, bar: tqdm) -> list[Callback]:
+def _callbacks(loop: OuterLoop, score: Callable[..., float] | None, bar: tqdm) -> list[Callback]:
     callbacks: list[Callback] = [_ShowProgress(bar)]
     if loop.lr_steps:
         callbacks.append(
             LRScheduler("MultiStepLR", milestones=list(loop.lr_steps), gamma=loop.lr_decay)
         )
-    if held_out is not None:
-        score = partial(_held_out_loss, known=known, held_out=held_out)
+    if score is not None:
         callbacks.append(
             EpochScoring(
                 score, name="held_out_loss", on_train=True, use_caching=False, lower_is_better=True
@@ -184,11 +185,11 @@ def _callbacks(loop: OuterLoop, known: Known, held_out: Known | None, bar: tqdm)
         )
     callbacks.append(
         _StopAtNoChange(
-            monitor="outer_loss" if held_out is None else "held_out_loss",
+            monitor="outer_loss" if score is None else "held_out_loss",
             patience=loop.n_iter_no_change,
             threshold=loop.tol,
             threshold_mode="abs",
-            load_best=held_out is not None,
+            load_best=score is not None,
             sink=bar.write if loop.verbose else _silent,
         )
     )
@@ -206,8 +207,7 @@ def learn(
     *,
     held_out: Known | None,
     seed: int,
-    dtype: torch.dtype,
-    device: str,
+    engine: Engine,
 ) -> Learned:
     """Learn the dishes' synthetic data (eq. 3).
 
@@ -223,10 +223,8 @@ def learn(
         Motifs that decide when to stop and which state to keep.
     seed : int
         Determines the batches of motifs.
-    dtype : torch.dtype
-        Precision.
-    device : str
-        Torch device.
+    engine : Engine
+        What runs the inner loop.
 
     Returns
     -------
@@ -240,7 +238,12 @@ def learn(
     """
     if loop.max_iter == 0:
         return Learned(list(dishes), np.empty((0, len(dishes))), np.empty(0))
-    module = SyntheticData(DishBatch.stack(dishes, dtype, device), known.blueprints)
+    start = DishBatch.stack(dishes, engine.dtype, engine.device)
+    module = SyntheticData(start, known.blueprints, engine)
+    score = None
+    if held_out is not None:
+        network = engine.build(known.blueprints + held_out.blueprints, start.settings.widths)
+        score = partial(_held_out_loss, network=network, held_out=held_out, engine=engine)
     n_motifs = len(known.blueprints)
     # Generators of our own everywhere: the user's global random state is not ours.
     generator = torch.Generator().manual_seed(seed)
@@ -261,13 +264,13 @@ def learn(
         iterator_train__sampler=sampler,
         iterator_train__generator=generator,
         train_split=None,
-        callbacks=_callbacks(loop, known, held_out, bar),
-        device=device,
+        callbacks=_callbacks(loop, score, bar),
+        device=engine.device,
         verbose=0,
     )
     try:
         with bar:
-            net.fit(np.arange(n_motifs), torch.as_tensor(known.losses, dtype=dtype))
+            net.fit(np.arange(n_motifs), torch.as_tensor(known.losses, dtype=engine.dtype))
     except _Interrupted as error:
         raise KeyboardInterrupt from error
     return Learned(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sk_petridish.blueprints import Blueprint
 
 from ._dish import DishBatch
+from ._engines import Engine
 from ._measure import measure
 
 
@@ -25,10 +26,16 @@ class SyntheticData(nn.Module):
         The dishes before learning.
     blueprints : sequence of Blueprint
         The motifs that a batch may name by index.
+    engine : Engine
+        What runs the inner loop.
     """
 
-    def __init__(self, start: DishBatch, blueprints: Sequence[Blueprint]) -> None:
+    def __init__(self, start: DishBatch, blueprints: Sequence[Blueprint], engine: Engine) -> None:
         super().__init__()
+        self._engine = engine
+        # The motif-networks of the last batch: small problems have the same in all.
+        self._motifs: list[int] = []
+        self._network: Any = None
         self._start = start
         self._blueprints = blueprints
         settings = start.settings
@@ -70,4 +77,8 @@ class SyntheticData(nn.Module):
         Tensor of shape (n_dishes, n_motifs)
             The statistic.
         """
-        return measure([self._blueprints[motif] for motif in motifs.tolist()], self.batch())
+        if motifs.tolist() != self._motifs:
+            self._motifs = motifs.tolist()
+            blueprints = [self._blueprints[motif] for motif in self._motifs]
+            self._network = self._engine.build(blueprints, self._start.settings.widths)
+        return measure(self._network, self.batch(), self._engine)

@@ -51,11 +51,11 @@ def curves(network: SuperNetwork, dishes: DishBatch, checkpoints: Sequence[int])
         records: list[tuple[Tensor, Tensor, Tensor]] = []
         for step in range(checkpoints[-1] + 1):
             x_batch, y_batch = batches[step % inner.n_batches]
-            loss = inner.loss_function(network.forward(theta, x_batch), y_batch)
+            loss = inner.loss_function(*_compared(network.forward(theta, x_batch), y_batch))
             kept = loss if learning else loss.detach()
             if step in checkpoints:
                 outputs = network.forward(theta if learning else theta.detach(), x_valid)
-                valid = inner.loss_function(outputs, y_valid)
+                valid = inner.loss_function(*_compared(outputs, y_valid))
                 records.append((kept, valid, total / step if step else kept))
             if step == checkpoints[-1]:
                 break
@@ -68,9 +68,19 @@ def curves(network: SuperNetwork, dishes: DishBatch, checkpoints: Sequence[int])
         return Curves(*(torch.stack(record, dim=-1) for record in zip(*records, strict=True)))
 
 
+def _compared(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Bring outputs and labels to (..., n, n_outputs), where every n has a label."""
+    if outputs.ndim < 5:
+        return outputs, labels
+    if labels.ndim < 5:
+        # One label a sequence, for its end.
+        return outputs[..., -1, :], labels
+    return outputs.flatten(2, 3), labels.flatten(2, 3)
+
+
 def _per_motif(tensor: Tensor, network: SuperNetwork) -> Tensor:
     """Give every motif-network its view of a dish's data, (n_dishes, n_motifs, ...)."""
-    view = tensor[:, None].expand(-1, network.n_motifs, -1, -1)
+    view = tensor[:, None].expand(-1, network.n_motifs, *tensor.shape[1:])
     if view.requires_grad:
         # Before the gradient is summed over motifs: one that diverged would
         # otherwise make the others' NaN as well.

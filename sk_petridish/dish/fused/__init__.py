@@ -1,0 +1,6 @@
+"""The fused engine: kernels that train motif-networks one by one, without a tape."""
+
+from ._engine import curves
+from ._program import FusedNetwork, without_kernel
+
+__all__ = ["FusedNetwork", "curves", "without_kernel"]

@@ -1,0 +1,75 @@
+"""How kernels are compiled, and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+_OPTIONS: dict[str, Any] = {"error_model": "numpy"}
+# Functions that only kernels call need no wrappers for Python and C, half of the work of
+# compiling one so small.
+_INNER = _OPTIONS | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+inlined = njit(forceinline=True, **_INNER)
+"""Compile a function into those that call it."""
+compiled = njit(**_INNER)
+"""Compile a function that kernels call."""
+
+
+class Kernel:
+    """A function that is compiled when it is first called, and then kept on disk.
+
+    Where nothing can be kept, since neither the package's folder nor the user's cache
+    can be written, it is compiled in every process.
+
+    Parameters
+    ----------
+    function : callable
+        The function; it returns nothing.
+    """
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        # What is kept is found by this name, and otherwise only by the state of the file
+        # that the function stands in: the others count as well.
+        function.__qualname__ = f"{function.__name__}_{_fingerprint()}"
+        self._function = function
+        self._compiled: Callable[..., None] | None = None
+
+    def __call__(self, *args: Any) -> None:
+        """Run it.
+
+        Parameters
+        ----------
+        *args
+            The function's arguments.
+        """
+        if self._compiled is None:
+            self._compiled = self._compile(keep=True)
+        try:
+            self._compiled(*args)
+        except OSError:
+            # The folder was there, but what was compiled could not be read or written.
+            self._compiled = self._compile(keep=False)
+            self._compiled(*args)
+
+    def _compile(self, *, keep: bool) -> Callable[..., None]:
+        try:
+            compiled: Callable[..., None] = njit(nogil=True, cache=keep, **_OPTIONS)(self._function)
+        except RuntimeError:
+            # Numba's error where it finds no folder to keep it in.
+            return self._compile(keep=False)
+        return compiled
+
+
+@cache
+def _fingerprint() -> str:
+    """Digest the sources of all kernels."""
+    digest = sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

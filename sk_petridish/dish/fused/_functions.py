@@ -1,0 +1,115 @@
+"""Exponentials, logarithms and what is made of them, on vectors.
+
+Accurate to a few units in the last place in both precisions. The C library's functions
+take one number at a time, and as long for it as these take for a vector.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
+
+from ._compile import inlined
+from ._vectors import (
+    constant,
+    exponent,
+    larger,
+    magnitude,
+    polynomial,
+    shifter,
+    times_power_of_two,
+    where_positive,
+)
+
+_LOG2_E = 1 / math.log(2)
+# log(2) in two parts, the first of so few bits that small integers times it are exact.
+_LOG2_HIGH = 355 / 512
+_LOG2_LOW = -2.1219444005469058277e-4
+# exp(_LOWEST) is about the smallest normal number in float32.
+_LOWEST = -86.0
+_ROOT_OF_TWO = math.sqrt(2)
+
+
+def _coefficients(function: Callable[..., Any], degree: int, end: float) -> list[float]:
+    """Interpolate at Chebyshev's points of (-end, end); coefficients, highest first."""
+    interpolated = Chebyshev.interpolate(function, degree, domain=[-end, end])
+    return interpolated.convert(kind=Polynomial).coef[::-1].tolist()
+
+
+def _remainder(r: Any) -> Any:
+    """Compute (exp(r) - 1 - r) / r**2 by its series."""
+    return sum(r**k / math.factorial(k + 2) for k in range(24))
+
+
+def _ratio(square: Any) -> Any:
+    """Compute (2 artanh(s) - 2 s) / s**3 from s**2, by its series."""
+    return sum(2 * square**k / (2 * k + 3) for k in range(24))
+
+
+# Arguments are reduced to these intervals: |r| <= log(2) / 2 and |s| <= 3 - 2 sqrt(2).
+_END, _SQUARE_END = math.log(2) / 2, (3 - 2 * _ROOT_OF_TWO) ** 2
+_exponential = polynomial(
+    single=_coefficients(np.exp, 6, _END), double=_coefficients(np.exp, 12, _END)
+)
+_beyond_linear = polynomial(
+    single=_coefficients(_remainder, 4, _END), double=_coefficients(_remainder, 10, _END)
+)
+_beyond_first = polynomial(
+    single=_coefficients(_ratio, 2, _SQUARE_END), double=_coefficients(_ratio, 8, _SQUARE_END)
+)
+
+
+@inlined
+def _reduce(x: Any) -> Any:
+    """Write exp(x) as exp(r) * 2**k; give r and the shifted k."""
+    x = larger(constant(x, _LOWEST), x)
+    shifted = x * _LOG2_E + shifter(x)
+    k = shifted - shifter(x)
+    return (x - k * _LOG2_HIGH) - k * _LOG2_LOW, shifted
+
+
+@inlined
+def exp_of_negative(x: Any) -> Any:
+    """Compute exp(x) for x <= 0, precisely where it is tiny too."""
+    r, shifted = _reduce(x)
+    return times_power_of_two(_exponential(r), shifted)
+
+
+@inlined
+def expm1_of_negative(x: Any) -> Any:
+    """Compute exp(x) - 1 for x <= 0, precisely near zero too."""
+    r, shifted = _reduce(x)
+    scale = times_power_of_two(constant(x, 1.0), shifted)
+    return scale * (_beyond_linear(r) * (r * r) + r) + (scale - 1.0)
+
+
+@inlined
+def log(x: Any) -> Any:
+    """Compute logarithms of positive normal numbers."""
+    k = exponent(x)
+    m = times_power_of_two(x, shifter(x) - k)
+    # From 1 <= m < 2 into 1 / sqrt(2) <= m <= sqrt(2).
+    k = where_positive(m - _ROOT_OF_TWO, k + 1.0, k)
+    m = where_positive(m - _ROOT_OF_TWO, m * 0.5, m)
+    s = (m - 1.0) / (m + 1.0)
+    square = s * s
+    return k * _LOG2_HIGH + (k * _LOG2_LOW + (_beyond_first(square) * square * s + 2.0 * s))
+
+
+@inlined
+def sigmoid(x: Any) -> Any:
+    """Compute 1 / (1 + exp(-x))."""
+    tail = exp_of_negative(-magnitude(x))
+    return where_positive(x, constant(x, 1.0), tail) / (1.0 + tail)
+
+
+@inlined
+def tanh(x: Any) -> Any:
+    """Compute hyperbolic tangents."""
+    grown = expm1_of_negative(-2.0 * magnitude(x))
+    size = -grown / (grown + 2.0)
+    return where_positive(x, size, -size)

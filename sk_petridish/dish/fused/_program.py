@@ -1,0 +1,340 @@
+"""From blueprints to programs for the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sk_petridish.blueprints import CARRIED, INPUT, Blueprint, Node, Widths, get_operation
+
+from ._instructions import ADD, BLEND, LEAKY_RELU, LINEAR, MULTIPLY, SIGMOID, TANH
+from ._training import Floats, Integers, Programs
+
+# torch's.
+_LEAK = 0.01
+# A leaky relu that leaks all.
+_COPY = 1.0
+
+
+class Block(NamedTuple):
+    """One weight of a node, as theta_init is drawn for it.
+
+    Parameters
+    ----------
+    position : int
+        Position of the node in its blueprint.
+    role : str
+        Which of the node's weights.
+    shape : tuple of int
+        Its shape.
+    fan_in : int
+        Width of the node's input.
+    """
+
+    position: int
+    role: str
+    shape: tuple[int, ...]
+    fan_in: int
+
+    @property
+    def size(self) -> int:
+        """Its numbers."""
+        return int(np.prod(self.shape))
+
+
+class Program:
+    """The program of one motif-network.
+
+    Every node owns rows of a frame, one a unit; instructions name rows by number.
+
+    Parameters
+    ----------
+    blueprint : Blueprint
+        The motif. All of its operations have a kernel.
+    widths : Widths
+        Widths of the motif-network.
+
+    Attributes
+    ----------
+    instructions : list of tuple of int
+        One row of the interpreter's table each.
+    parameters : list of float
+        A number for each.
+    blocks : list of Block
+        The weights, in the order in which instructions count them.
+    n_rows, out : int
+        Rows of a frame, and the first of them that is output.
+    """
+
+    def __init__(self, blueprint: Blueprint, widths: Widths) -> None:
+        self._widths: list[int] = [getattr(widths, unit) for unit in blueprint.units()]
+        self._rows: list[int] = np.concatenate([[0], np.cumsum(self._widths)]).tolist()
+        self.out, self.n_rows = self._rows[-2:]
+        self.instructions: list[tuple[int, ...]] = []
+        self.parameters: list[float] = []
+        self.blocks: list[Block] = []
+        self._n_weights = 0
+        carried = []
+        for position, node in enumerate(blueprint.nodes):
+            if node.operation == CARRIED:
+                carried.append(len(self.instructions))
+            if node.operation != INPUT:
+                _WRITERS[node.operation](self, position, node)
+        for index in carried:
+            # Only now is it known how long the frame before is.
+            code, out, n_out, first, *rest = self.instructions[index]
+            self.instructions[index] = (code, out, n_out, first - self.n_rows, *rest)
+
+    def emit(
+        self,
+        code: int,
+        position: int,
+        operands: Iterable[int],
+        number: float = 0.0,
+        *,
+        out: int | None = None,
+        n_in: int = 0,
+        weight: int = 0,
+    ) -> None:
+        """Write an instruction.
+
+        Parameters
+        ----------
+        code : int
+            Which one.
+        position : int
+            The node that it serves; its result is as wide.
+        operands : iterable of int
+            First rows of what it reads.
+        number : float, default=0.0
+            Its parameter.
+        out : int, default=None
+            First row of the result; ``None`` is the node's own.
+        n_in : int, default=0
+            How many rows the first operand has, where that differs from the result.
+        weight : int, default=0
+            Its first weight.
+        """
+        first, second, third = [*operands, 0, 0][:3]
+        out = self._rows[position] if out is None else out
+        self.instructions.append(
+            (code, out, self._widths[position], first, second, third, n_in, weight)
+        )
+        self.parameters.append(number)
+
+    def operands(self, node: Node) -> list[int]:
+        """Give the first rows of what a node reads.
+
+        Parameters
+        ----------
+        node : Node
+            A node of the blueprint.
+
+        Returns
+        -------
+        list of int
+            One an input.
+        """
+        return [self._rows[source] for source in node.inputs]
+
+    def room(self, position: int) -> int:
+        """Make room for an intermediate result.
+
+        Parameters
+        ----------
+        position : int
+            The node as wide as which it is.
+
+        Returns
+        -------
+        int
+            Its first row.
+        """
+        self.n_rows += self._widths[position]
+        return self.n_rows - self._widths[position]
+
+    def weights(self, position: int, node: Node) -> dict[str, int]:
+        """Lay out the weights of a node.
+
+        Parameters
+        ----------
+        position : int
+            Its position.
+        node : Node
+            The node.
+
+        Returns
+        -------
+        dict
+            ``n_in``, the width of its input, and ``weight``, the first weight.
+        """
+        n_in, weight = self._widths[node.inputs[0]], self._n_weights
+        shapes = get_operation(node.operation).weight_shapes(n_in, self._widths[position])
+        for role, shape in shapes.items():
+            self.blocks.append(Block(position, role, shape, n_in))
+            self._n_weights += self.blocks[-1].size
+        return {"n_in": n_in, "weight": weight}
+
+
+_Writer = Callable[[Program, int, Node], None]
+
+
+def _linear(program: Program, position: int, node: Node) -> None:
+    weights = program.weights(position, node)
+    program.emit(LINEAR, position, program.operands(node), **weights)
+
+
+def _activation(code: int, number: float | None = None) -> _Writer:
+    """Write an activation, whose number is given, or else the node's parameter."""
+
+    def write(program: Program, position: int, node: Node) -> None:
+        parameter = node.parameters[0] if number is None else number
+        program.emit(code, position, program.operands(node), parameter)
+
+    return write
+
+
+def _fold(code: int, program: Program, position: int, node: Node, number: float) -> None:
+    """Combine any number of operands two at a time; the number goes to the last pair."""
+    result, *others = program.operands(node)
+    if not others:
+        program.emit(LEAKY_RELU, position, [result], _COPY)
+        return
+    for operand in others[:-1]:
+        out = program.room(position)
+        program.emit(code, position, [result, operand], 1.0, out=out)
+        result = out
+    program.emit(code, position, [result, others[-1]], number)
+
+
+def _sum(program: Program, position: int, node: Node) -> None:
+    _fold(ADD, program, position, node, 1.0)
+
+
+def _mean(program: Program, position: int, node: Node) -> None:
+    _fold(ADD, program, position, node, 1 / len(node.inputs))
+
+
+def _product(program: Program, position: int, node: Node) -> None:
+    _fold(MULTIPLY, program, position, node, 1.0)
+
+
+def _blend(program: Program, position: int, node: Node) -> None:
+    program.emit(BLEND, position, program.operands(node))
+
+
+def _highway(program: Program, position: int, node: Node) -> None:
+    carry, gate, candidate = program.operands(node)
+    opened = program.room(position)
+    program.emit(SIGMOID, position, [gate], 1.0, out=opened)
+    program.emit(BLEND, position, [opened, candidate, carry])
+
+
+_WRITERS: dict[str, _Writer] = {
+    CARRIED: _activation(LEAKY_RELU, _COPY),
+    "linear": _linear,
+    "identity": _activation(LEAKY_RELU, _COPY),
+    "sigmoid": _activation(SIGMOID),
+    "tanh": _activation(TANH, 0.0),
+    "relu": _activation(LEAKY_RELU, 0.0),
+    "leaky_relu": _activation(LEAKY_RELU, _LEAK),
+    "sum": _sum,
+    "mean": _mean,
+    "product": _product,
+    "blend": _blend,
+    "highway": _highway,
+}
+
+
+def without_kernel(blueprints: Iterable[Blueprint]) -> list[str]:
+    """Name the operations that the fused engine cannot run.
+
+    Parameters
+    ----------
+    blueprints : iterable of Blueprint
+        Motifs.
+
+    Returns
+    -------
+    list of str
+        Names of their operations that have no kernel, sorted.
+    """
+    used = {node.operation for blueprint in blueprints for node in blueprint.nodes}
+    return sorted(used - {INPUT, *_WRITERS})
+
+
+class FusedNetwork:
+    """Motif-networks as the fused engine runs them.
+
+    Parameters
+    ----------
+    blueprints : sequence of Blueprint
+        One a motif-network.
+    widths : Widths
+        The widths of every motif-network.
+    dtype : numpy.dtype
+        Of the blueprints' parameters.
+
+    Attributes
+    ----------
+    n_motifs : int
+        Number of motif-networks.
+    is_recurrent : bool
+        Whether one of them needs sequences.
+    programs : Programs
+        What the kernels read.
+    """
+
+    def __init__(self, blueprints: Sequence[Blueprint], widths: Widths, dtype: Any) -> None:
+        self.n_motifs = len(blueprints)
+        self.is_recurrent = any(blueprint.is_recurrent for blueprint in blueprints)
+        written = [Program(blueprint, widths) for blueprint in blueprints]
+        # Where each weight's initial values begin: those of one position, role and shape
+        # are the same for all motifs (section 3.1).
+        self._blocks: dict[Block, int] = {}
+        self._n_initial = 0
+        weights = [self._places(program.blocks) for program in written]
+        self.programs = Programs(
+            instructions=np.array(
+                [row for program in written for row in program.instructions], np.int64
+            ).ravel(),
+            parameters=np.array([x for program in written for x in program.parameters], dtype),
+            first_instruction=_ends([len(program.instructions) for program in written]),
+            n_rows=np.array([program.n_rows for program in written], np.int64),
+            out=np.array([program.out for program in written], np.int64),
+            weights=np.concatenate(weights),
+            first_weight=_ends([len(places) for places in weights]),
+        )
+
+    def _places(self, blocks: Iterable[Block]) -> Integers:
+        """Give where in theta_init the weights of a motif-network start from."""
+        places = []
+        for block in blocks:
+            if block not in self._blocks:
+                self._blocks[block] = self._n_initial
+                self._n_initial += block.size
+            places.append(np.arange(self._blocks[block], self._blocks[block] + block.size))
+        return np.concatenate(places)
+
+    def initial_weights(self, draw: Callable[..., Any]) -> Floats:
+        """Lay out theta_init.
+
+        Parameters
+        ----------
+        draw : callable
+            ``draw(position, role, shape, fan_in) -> Tensor`` of shape
+            ``(n_dishes, *shape)``: the initial values of one weight in every dish.
+
+        Returns
+        -------
+        ndarray of shape (n_dishes, n_initial)
+            Initial values.
+        """
+        drawn = [draw(*block).flatten(1).numpy() for block in self._blocks]
+        return np.concatenate(drawn, axis=1)
+
+
+def _ends(lengths: Sequence[int]) -> Integers:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -1,0 +1,544 @@
+"""The kernels: training motif-networks, and the gradient through their training."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._compile import compiled, inlined
+from ._instructions import Code, Layout, backward, backward_along, forward, forward_along
+from ._losses import loss, loss_along
+from ._updates import update, update_back
+from ._vectors import address, beyond, load, n_lanes, spread, store
+
+Floats = NDArray[Any]
+Integers = NDArray[np.int64]
+
+
+class Programs(NamedTuple):
+    """Programs of several motif-networks, one after another.
+
+    Parameters
+    ----------
+    instructions : ndarray of shape (n_instructions * N_COLUMNS,), int64
+        All instructions.
+    parameters : ndarray of shape (n_instructions,)
+        A number for each.
+    first_instruction : ndarray of shape (n_motifs + 1,), int64
+        Where each motif's instructions begin.
+    n_rows, out : ndarray of shape (n_motifs,), int64
+        Rows of a frame, and the first of them that is output.
+    weights : ndarray of shape (n_weights,), int64
+        Where in theta_init each weight of each motif-network starts.
+    first_weight : ndarray of shape (n_motifs + 1,), int64
+        Where each motif's weights begin.
+    """
+
+    instructions: Integers
+    parameters: Floats
+    first_instruction: Integers
+    n_rows: Integers
+    out: Integers
+    weights: Integers
+    first_weight: Integers
+
+
+class Samples(NamedTuple):
+    """Synthetic data of all dishes, in rows of samples.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_dishes * n_batches * n_time_steps * n_inputs * row,)
+        Inputs.
+    y : ndarray of shape (n_dishes * n_batches * n_scored * n_outputs * row,)
+        Labels, of every time step or of the last.
+    share : ndarray of shape (row,)
+        What a number that is compared contributes to the mean loss; zero for padding.
+    n_batches : int
+        Mini-batches.
+    """
+
+    x: Floats
+    y: Floats
+    share: Floats
+    n_batches: int
+
+
+class Plan(NamedTuple):
+    """Sizes and settings that all motif-networks have in common.
+
+    Parameters
+    ----------
+    n_motifs : int
+        Motif-networks a dish.
+    n_initial : int
+        Initial weights a dish.
+    n_inputs, n_outputs : int
+        Widths.
+    n_time_steps, n_scored : int
+        Length of the sequences, and for how many of their last steps there are labels.
+    row_train, row_valid : int
+        Samples, padded to whole vectors.
+    start : int
+        Where the first frame begins: behind one of zeros, carried from nowhere.
+    n_values, n_weights : int
+        The most numbers in all frames, and the most weights, that a motif-network has;
+        weights are padded to whole vectors.
+    steps : int
+        Inner steps.
+    lr, l2 : float
+        Learning rate and penalty.
+    adam : bool
+        Whether the optimiser is Adam.
+    loss : int
+        Which loss.
+    """
+
+    n_motifs: int
+    n_initial: int
+    n_inputs: int
+    n_outputs: int
+    n_time_steps: int
+    n_scored: int
+    row_train: int
+    row_valid: int
+    start: int
+    n_values: int
+    n_weights: int
+    steps: int
+    lr: float
+    l2: float
+    adam: bool
+    loss: int
+
+
+class Work(NamedTuple):
+    """Room for one motif-network at a time.
+
+    Parameters
+    ----------
+    theta, gradient, first, second : pointer to n_weights numbers
+        Weights, their gradient and Adam's means.
+    values, adjoints : pointer to n_values numbers
+        Frames.
+    kept : pointer to steps * 4 * n_weights numbers
+        The trajectory, where the way back needs it.
+    """
+
+    theta: Any
+    gradient: Any
+    first: Any
+    second: Any
+    values: Any
+    adjoints: Any
+    kept: Any
+
+
+class Back(NamedTuple):
+    """Room for the way back.
+
+    Parameters
+    ----------
+    theta, first, second : pointer to n_weights numbers
+        Adjoints of the weights and of Adam's means.
+    direction : pointer to n_weights numbers
+        Adjoint of the gradient.
+    tangents, adjoint_tangents : pointer to n_values numbers
+        Derivatives of values and adjoints along it.
+    """
+
+    theta: Any
+    first: Any
+    second: Any
+    direction: Any
+    tangents: Any
+    adjoint_tangents: Any
+
+
+class Data(NamedTuple):
+    """Samples as the kernels read them, or their adjoints.
+
+    Parameters
+    ----------
+    x, y : pointer
+        Inputs and labels of one dish.
+    share : pointer
+        As in :class:`Samples`.
+    """
+
+    x: Any
+    y: Any
+    share: Any
+
+
+def room_to_measure(plan: Plan) -> int:
+    """Give how many numbers of room :func:`measure` needs.
+
+    Parameters
+    ----------
+    plan : Plan
+        Sizes.
+
+    Returns
+    -------
+    int
+        Numbers.
+    """
+    return 8 * plan.n_weights + 2 * plan.n_values
+
+
+def room_to_differentiate(plan: Plan, n_data: int) -> int:
+    """Give how many numbers of room :func:`differentiate` needs.
+
+    Parameters
+    ----------
+    plan : Plan
+        Sizes.
+    n_data : int
+        Numbers of a dish's data, training and validation, inputs and labels.
+
+    Returns
+    -------
+    int
+        Numbers.
+    """
+    return (8 + 4 * max(plan.steps, 1)) * plan.n_weights + 4 * plan.n_values + n_data
+
+
+@inlined
+def _work(plan: Any, n_kept: int, room: Any) -> Any:
+    n = plan.n_weights
+    values = beyond(room, 4 * n)
+    kept = beyond(values, 2 * plan.n_values)
+    work = Work(
+        room,
+        beyond(room, n),
+        beyond(room, 2 * n),
+        beyond(room, 3 * n),
+        values,
+        beyond(values, plan.n_values),
+        kept,
+    )
+    return work, beyond(kept, 4 * n * n_kept)
+
+
+@inlined
+def _back(plan: Any, room: Any) -> Any:
+    n = plan.n_weights
+    tangents = beyond(room, 4 * n)
+    back = Back(
+        room,
+        beyond(room, n),
+        beyond(room, 2 * n),
+        beyond(room, 3 * n),
+        tangents,
+        beyond(tangents, plan.n_values),
+    )
+    return back, beyond(tangents, 2 * plan.n_values)
+
+
+@inlined
+def _data(plan: Any, samples: Any, d: int, row: int) -> Any:
+    """Find the data of a dish."""
+    n_x = samples.n_batches * plan.n_time_steps * plan.n_inputs * row
+    n_y = samples.n_batches * plan.n_scored * plan.n_outputs * row
+    return Data(
+        beyond(address(samples.x), d * n_x),
+        beyond(address(samples.y), d * n_y),
+        address(samples.share),
+    )
+
+
+@inlined
+def _adjoints(plan: Any, n_batches: int, row: int, data: Any, room: Any) -> Any:
+    """Lay out the adjoints of a dish's data; give where the room behind them begins."""
+    n_x = n_batches * plan.n_time_steps * plan.n_inputs * row
+    n_y = n_batches * plan.n_scored * plan.n_outputs * row
+    return Data(room, beyond(room, n_x), data.share), beyond(room, n_x + n_y)
+
+
+@inlined
+def _code(programs: Any, plan: Any, m: int) -> Any:
+    return Code(
+        address(programs.instructions),
+        address(programs.parameters),
+        programs.first_instruction[m],
+        programs.first_instruction[m + 1],
+        plan.n_inputs,
+        programs.out[m],
+    )
+
+
+@inlined
+def _layout(plan: Any, n_rows: int, row: int) -> Any:
+    return Layout(plan.start, n_rows * row, row, plan.n_time_steps)
+
+
+@inlined
+def _clear(pointer: Any, n: int) -> None:
+    zero = spread(pointer, 0.0)
+    for s in range(0, n, n_lanes(pointer)):
+        store(pointer, s, zero)
+
+
+@inlined
+def _move(into: Any, out_of: Any, n: int) -> None:
+    for s in range(0, n, n_lanes(into)):
+        store(into, s, load(out_of, s))
+
+
+@inlined
+def _add(into: Any, out_of: Any, n: int) -> None:
+    for s in range(0, n, n_lanes(into)):
+        store(into, s, load(into, s) + load(out_of, s))
+
+
+@inlined
+def _begin(programs: Any, m: int, theta_init: Any, work: Any) -> int:
+    """Set a motif-network to its initial weights; give their padded number."""
+    first = programs.first_weight[m]
+    n = programs.first_weight[m + 1] - first
+    lanes = n_lanes(theta_init)
+    padded = (n + lanes - 1) // lanes * lanes
+    _clear(work.theta, padded)
+    _clear(work.first, padded)
+    _clear(work.second, padded)
+    for w in range(n):
+        work.theta[w] = theta_init[programs.weights[first + w]]
+    return padded
+
+
+@inlined
+def _scored(plan: Any, code: Any, at: Any, batch: int, scored: int) -> Any:
+    """Give where the outputs and labels begin of a time step that has labels."""
+    t = at.n_frames - plan.n_scored + scored
+    z = at.start + t * at.frame + code.out * at.row
+    return z, (batch * plan.n_scored + scored) * plan.n_outputs * at.row
+
+
+@compiled
+def _look(plan: Any, code: Any, at: Any, data: Any, batch: int, work: Any, with_value: bool) -> Any:
+    """Compute the loss on a mini-batch, and the adjoints of the outputs."""
+    length = plan.n_inputs * at.row
+    for t in range(at.n_frames):
+        x = (batch * at.n_frames + t) * length
+        _move(beyond(work.values, at.start + t * at.frame), beyond(data.x, x), length)
+    forward(code, at, work.theta, work.values)
+    _clear(beyond(work.adjoints, at.start), at.n_frames * at.frame)
+    value = 0.0
+    for scored in range(plan.n_scored):
+        z, y = _scored(plan, code, at, batch, scored)
+        value += loss(
+            plan.loss,
+            plan.n_outputs,
+            at.row,
+            beyond(work.values, z),
+            beyond(data.y, y),
+            data.share,
+            beyond(work.adjoints, z),
+            with_value,
+        )
+    return value
+
+
+@compiled
+def _learn(plan: Any, code: Any, at: Any, step: int, n: int, work: Any, kept_at: int) -> None:
+    """Update the n weights, after the loss was computed."""
+    _clear(work.gradient, n)
+    backward(code, at, work.theta, work.values, work.adjoints, work.gradient, True)
+    update(plan, step, n, work, beyond(work.kept, kept_at))
+
+
+@compiled
+def _look_back(
+    plan: Any,
+    code: Any,
+    at: Any,
+    weight: Any,
+    batch: int,
+    work: Any,
+    back: Any,
+    data: Any,
+    adjoints: Any,
+) -> None:
+    """Add to the adjoints of weights and data, after the loss was computed.
+
+    What is added is ``weight`` times the gradient, and the gradient's derivative along
+    ``back.direction``.
+    """
+    backward(code, at, work.theta, work.values, work.adjoints, work.gradient, False)
+    forward_along(code, at, work.theta, back.direction, work.values, back.tangents)
+    _clear(beyond(back.adjoint_tangents, at.start), at.n_frames * at.frame)
+    for scored in range(plan.n_scored):
+        z, y = _scored(plan, code, at, batch, scored)
+        loss_along(
+            plan.loss,
+            plan.n_outputs,
+            at.row,
+            beyond(work.values, z),
+            beyond(back.tangents, z),
+            beyond(data.y, y),
+            data.share,
+            weight,
+            beyond(work.adjoints, z),
+            beyond(back.adjoint_tangents, z),
+            beyond(adjoints.y, y),
+        )
+    backward_along(
+        code,
+        at,
+        work.theta,
+        back.direction,
+        work.values,
+        back.tangents,
+        work.adjoints,
+        back.adjoint_tangents,
+        back.theta,
+    )
+    length = plan.n_inputs * at.row
+    for t in range(at.n_frames):
+        x = (batch * at.n_frames + t) * length
+        moved = beyond(back.adjoint_tangents, at.start + t * at.frame)
+        _add(beyond(adjoints.x, x), moved, length)
+
+
+def measure(
+    first: int,
+    last: int,
+    programs: Any,
+    plan: Any,
+    theta_init: Floats,
+    train: Any,
+    valid: Any,
+    checkpoints: Integers,
+    room: Floats,
+    curves: NDArray[np.float64],
+) -> None:
+    """Train motif-networks and record their losses.
+
+    Parameters
+    ----------
+    first, last : int
+        Which of the n_dishes * n_motifs motif-networks, dish by dish.
+    programs : Programs
+        The motifs.
+    plan : Plan
+        Sizes and settings.
+    theta_init : ndarray of shape (n_dishes * n_initial,)
+        Initial weights.
+    train, valid : Samples
+        Data.
+    checkpoints : ndarray of shape (n_checkpoints,), int64
+        Steps at which to record, ascending; the last is the number of steps.
+    room : ndarray of shape (room_to_measure(plan),)
+        Room, zero at first.
+    curves : ndarray of shape (n_dishes, n_motifs, n_checkpoints, 3), float64
+        Where training loss, validation loss and mean training loss go.
+    """
+    work, _ = _work(plan, 1, address(room))
+    for network in range(first, last):
+        d, m = network // plan.n_motifs, network % plan.n_motifs
+        code = _code(programs, plan, m)
+        at = _layout(plan, programs.n_rows[m], plan.row_train)
+        at_valid = _layout(plan, programs.n_rows[m], plan.row_valid)
+        seen, unseen = _data(plan, train, d, at.row), _data(plan, valid, d, at_valid.row)
+        n = _begin(programs, m, beyond(address(theta_init), d * plan.n_initial), work)
+        summed, recorded = 0.0, 0
+        for step in range(plan.steps + 1):
+            now = step == checkpoints[recorded]
+            if now:
+                curves[d, m, recorded, 1] = _look(plan, code, at_valid, unseen, 0, work, True)
+            value = _look(plan, code, at, seen, step % train.n_batches, work, True)
+            if now:
+                curves[d, m, recorded, 0] = value
+                curves[d, m, recorded, 2] = summed / step if step > 0 else value
+                recorded += 1
+            summed += value
+            if step < plan.steps:
+                _learn(plan, code, at, step, n, work, 0)
+
+
+def differentiate(
+    first: int,
+    last: int,
+    n_summed: int,
+    programs: Any,
+    plan: Any,
+    theta_init: Floats,
+    train: Any,
+    valid: Any,
+    weights: NDArray[np.float64],
+    room: Floats,
+    gradients: Floats,
+) -> None:
+    """Carry derivatives with respect to the losses back to the data.
+
+    Every motif-network is trained once more, keeping its trajectory. The way back takes
+    one step at a time: with the adjoints of the weights and of Adam's means after a
+    step, those before it follow number by number, and so does the adjoint of the
+    gradient; what this does to the weights and to the data is the derivative, along it,
+    of forward and backward pass.
+
+    Parameters
+    ----------
+    first, last : int
+        Which groups of motif-networks, dish by dish.
+    n_summed : int
+        Motif-networks in a group, all of the same dish; a dish's last may have fewer.
+    programs, plan, theta_init, train, valid
+        As in :func:`measure`.
+    weights : ndarray of shape (n_dishes, n_motifs, steps + 1, 2), float64
+        Derivatives with respect to the training and the validation loss before each
+        step, and after the last.
+    room : ndarray of shape (room_to_differentiate(plan, n_data),)
+        Room, zero at first.
+    gradients : ndarray of shape (n_groups, n_data)
+        Where the sums over the motif-networks of a group go, zero at first: derivatives
+        with respect to training inputs and labels, and to those for validation, laid out
+        as these.
+    """
+    work, rest = _work(plan, max(plan.steps, 1), address(room))
+    back, own = _back(plan, rest)
+    n_data = gradients.shape[1]
+    n_groups = (plan.n_motifs + n_summed - 1) // n_summed
+    for group in range(first, last):
+        d, begin = group // n_groups, group % n_groups * n_summed
+        seen, unseen = _data(plan, train, d, plan.row_train), _data(plan, valid, d, plan.row_valid)
+        seen_back, after = _adjoints(plan, train.n_batches, plan.row_train, seen, own)
+        unseen_back, _ = _adjoints(plan, 1, plan.row_valid, unseen, after)
+        theta = beyond(address(theta_init), d * plan.n_initial)
+        for m in range(begin, min(begin + n_summed, plan.n_motifs)):
+            code = _code(programs, plan, m)
+            at = _layout(plan, programs.n_rows[m], plan.row_train)
+            at_valid = _layout(plan, programs.n_rows[m], plan.row_valid)
+            n = _begin(programs, m, theta, work)
+            for step in range(plan.steps):
+                _look(plan, code, at, seen, step % train.n_batches, work, False)
+                _learn(plan, code, at, step, n, work, 4 * n * step)
+            _clear(own, n_data)
+            _clear(back.theta, n)
+            _clear(back.first, n)
+            _clear(back.second, n)
+            _clear(back.direction, n)
+            for step in range(plan.steps, -1, -1):
+                if step < plan.steps:
+                    kept = beyond(work.kept, 4 * n * step)
+                    update_back(plan, n, kept, back)
+                    _move(work.theta, kept, n)
+                weight = weights[d, m, step, 0]
+                if step < plan.steps or weight != 0.0:
+                    batch = step % train.n_batches
+                    _look(plan, code, at, seen, batch, work, False)
+                    _look_back(plan, code, at, weight, batch, work, back, seen, seen_back)
+                weight = weights[d, m, step, 1]
+                if weight != 0.0:
+                    _clear(back.direction, n)
+                    _look(plan, code, at_valid, unseen, 0, work, False)
+                    _look_back(plan, code, at_valid, weight, 0, work, back, unseen, unseen_back)
+            for i in range(n_data):
+                # What diverged has no say.
+                if math.isfinite(own[i]):
+                    gradients[group, i] += own[i]
