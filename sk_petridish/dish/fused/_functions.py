@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 
 from ._compile import inlined
@@ -37,7 +36,12 @@ _ROOT_OF_TWO = math.sqrt(2)
 def _coefficients(function: Callable[..., Any], degree: int, end: float) -> list[float]:
     """Interpolate at Chebyshev's points of (-end, end); coefficients, highest first."""
     interpolated = Chebyshev.interpolate(function, degree, domain=[-end, end])
-    return interpolated.convert(kind=Polynomial).coef[::-1].tolist()
+    return [float(value) for value in interpolated.convert(kind=Polynomial).coef[::-1]]
+
+
+def _growth(r: Any) -> Any:
+    """Compute (exp(r) - 1) / r by its series."""
+    return sum(r**k / math.factorial(k + 1) for k in range(24))
 
 
 def _remainder(r: Any) -> Any:
@@ -52,8 +56,10 @@ def _ratio(square: Any) -> Any:
 
 # Arguments are reduced to these intervals: |r| <= log(2) / 2 and |s| <= 3 - 2 sqrt(2).
 _END, _SQUARE_END = math.log(2) / 2, (3 - 2 * _ROOT_OF_TWO) ** 2
+# The constant is one exactly: so is exp(0), and a loss that is zero has no gradient.
 _exponential = polynomial(
-    single=_coefficients(np.exp, 6, _END), double=_coefficients(np.exp, 12, _END)
+    single=[*_coefficients(_growth, 5, _END), 1.0],
+    double=[*_coefficients(_growth, 11, _END), 1.0],
 )
 _beyond_linear = polynomial(
     single=_coefficients(_remainder, 4, _END), double=_coefficients(_remainder, 10, _END)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -41,7 +43,7 @@ class Block(NamedTuple):
     @property
     def size(self) -> int:
         """Its numbers."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 class Program:
@@ -70,7 +72,7 @@ class Program:
 
     def __init__(self, blueprint: Blueprint, widths: Widths) -> None:
         self._widths: list[int] = [getattr(widths, unit) for unit in blueprint.units()]
-        self._rows: list[int] = np.concatenate([[0], np.cumsum(self._widths)]).tolist()
+        self._rows = [0, *itertools.accumulate(self._widths)]
         self.out, self.n_rows = self._rows[-2:]
         self.instructions: list[tuple[int, ...]] = []
         self.parameters: list[float] = []

@@ -297,7 +297,7 @@ def _add(into: Any, out_of: Any, n: int) -> None:
 
 
 @inlined
-def _begin(programs: Any, m: int, theta_init: Any, work: Any) -> int:
+def _begin(programs: Any, m: int, theta_init: Any, work: Any) -> Any:
     """Set a motif-network to its initial weights; give their padded number."""
     first = programs.first_weight[m]
     n = programs.first_weight[m + 1] - first

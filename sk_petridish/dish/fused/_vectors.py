@@ -16,11 +16,14 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core.extending import intrinsic
-from numba.core.types import CPointer, Float, Integer, Type, float64, intp, none
+from numba.types import CPointer, Float, Integer, Type, float64, intp, none
 from numba.extending import lower_builtin, models, register_model, type_callable
 from numba.np.arrayobj import make_array
 
 N_REGISTERS, REGISTER_BYTES = 3, 32
+
+# Functions of Numba's types, for the type checker functions of what these stand for.
+_intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
 
 # A function that writes LLVM's code for an intrinsic: context, builder, signature and
 # arguments to result.
@@ -106,7 +109,7 @@ def _llvm(builder: Any, name: str, *args: Any, fastmath: Sequence[str] = ()) -> 
     return builder.call(builder.module.declare_intrinsic(name, (), kind), args, fastmath=fastmath)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def address(typing_context: Any, array: Any) -> Any:
     """Give the pointer to an array's first number; the array must outlive it."""
 
@@ -116,7 +119,7 @@ def address(typing_context: Any, array: Any) -> Any:
     return CPointer(array.dtype)(array), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def beyond(typing_context: Any, pointer: Any, n: Any) -> Any:
     """Give the pointer to the number that lies n further."""
 
@@ -134,7 +137,7 @@ def _places(context: Any, builder: Any, vector: Vector, pointer: Any, at: Any) -
         yield builder.bitcast(builder.gep(pointer, [offset]), register.as_pointer())
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def load(typing_context: Any, pointer: Any, at: Any) -> Any:
     """Read the vector that begins at an offset."""
     vector, align = Vector(pointer.dtype), pointer.dtype.bitwidth // 8
@@ -146,7 +149,7 @@ def load(typing_context: Any, pointer: Any, at: Any) -> Any:
     return vector(pointer, intp), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def store(typing_context: Any, pointer: Any, at: Any, vector: Any) -> Any:
     """Write a vector at an offset."""
     align = pointer.dtype.bitwidth // 8
@@ -160,7 +163,7 @@ def store(typing_context: Any, pointer: Any, at: Any, vector: Any) -> Any:
     return none(pointer, intp, vector), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def spread(typing_context: Any, pointer: Any, value: Any) -> Any:
     """Repeat a number in every lane of a vector of the pointer's type."""
     vector = Vector(pointer.dtype)
@@ -179,7 +182,7 @@ def _spread(builder: Any, scalar: Any, register: Any) -> Any:
     return _join(builder, [builder.shuffle_vector(first, empty, every)] * N_REGISTERS)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def n_lanes(typing_context: Any, pointer: Any) -> Any:
     """Give how many numbers a vector holds, a constant to the compiler."""
     lanes = n_lanes_of(pointer.dtype.bitwidth // 8)
@@ -190,7 +193,7 @@ def n_lanes(typing_context: Any, pointer: Any) -> Any:
     return intp(pointer), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def total(typing_context: Any, vector: Any) -> Any:
     """Add a vector's lanes up."""
 
@@ -205,7 +208,7 @@ def total(typing_context: Any, vector: Any) -> Any:
     return vector.dtype(vector), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def add_totals(typing_context: Any, pointer: Any, at: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """Add the sums over the lanes of four vectors to four numbers from an offset on.
 
@@ -244,7 +247,7 @@ def add_totals(typing_context: Any, pointer: Any, at: Any, a: Any, b: Any, c: An
     return none(pointer, intp, a, a, a, a), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def product_of_all(typing_context: Any, vector: Any) -> Any:
     """Multiply 1 + x over all lanes, in float64, and take one off again.
 
@@ -274,19 +277,19 @@ def product_of_all(typing_context: Any, vector: Any) -> Any:
     return float64(vector), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def root(typing_context: Any, vector: Any) -> Any:
     """Take square roots."""
     return vector(vector), _by_register(lambda builder, x: _llvm(builder, "sqrt", x))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def magnitude(typing_context: Any, vector: Any) -> Any:
     """Take absolute values."""
     return vector(vector), _by_register(lambda builder, x: _llvm(builder, "fabs", x))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def constant(typing_context: Any, vector: Any, value: Any) -> Any:
     """Repeat a number in every lane of a vector of the same type as another."""
 
@@ -297,7 +300,7 @@ def constant(typing_context: Any, vector: Any, value: Any) -> Any:
     return vector(vector, value), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def larger(typing_context: Any, a: Any, b: Any) -> Any:
     """Choose the larger number; ``b`` where one is no number."""
 
@@ -307,7 +310,7 @@ def larger(typing_context: Any, a: Any, b: Any) -> Any:
     return a(a, b), _by_register(step)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def where_positive(typing_context: Any, condition: Any, yes: Any, no: Any) -> Any:
     """Choose ``yes`` in lanes where the condition is above zero, ``no`` elsewhere."""
 
@@ -324,7 +327,7 @@ def _integers(register: Any) -> tuple[Any, int, int]:
     return ir.VectorType(ir.IntType(bits), register.count), mantissa, 2 ** (bits - mantissa - 2) - 1
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def shifter(typing_context: Any, vector: Any) -> Any:
     """Give the number whose sum with a smaller one has this, rounded, in its lowest bits."""
 
@@ -335,7 +338,7 @@ def shifter(typing_context: Any, vector: Any) -> Any:
     return vector(vector), _by_register(step)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def times_power_of_two(typing_context: Any, vector: Any, shifted: Any) -> Any:
     """Multiply by 2**k, given k plus the shifter; the result must be a normal number."""
 
@@ -348,7 +351,7 @@ def times_power_of_two(typing_context: Any, vector: Any, shifted: Any) -> Any:
     return vector(vector, shifted), _by_register(step)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def exponent(typing_context: Any, vector: Any) -> Any:
     """Give the exponents of positive normal numbers, k in m * 2**k with 1 <= m < 2."""
 
@@ -378,7 +381,7 @@ def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[...
         A function of a vector, to be called by kernels.
     """
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @_intrinsic
     def evaluate(typing_context: Any, vector: Any) -> Any:
         coefficients = single if vector.dtype.bitwidth == 32 else double
 
@@ -391,8 +394,7 @@ def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[...
 
         return vector(vector), _by_register(step)
 
-    evaluated: Callable[..., Any] = evaluate
-    return evaluated
+    return evaluate
 
 
 def _define_arithmetic(operation: Callable[..., Any], instruction: str) -> None:

@@ -1,0 +1,267 @@
+"""How fast the gradient through the inner loop is, beside other ways to compute it.
+
+Every implementation runs in a process of its own, on one core, several times in turn::
+
+    python benchmarks/engines.py
+
+asserts that all gradients agree, prints times, compile times and peak memory, sweeps
+the fused engine over motifs, inner steps, hidden units, samples and threads, times whole
+fits, and writes all of it to ``benchmarks/results/engines.txt``. It needs the extra
+``benchmarks``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+IMPLEMENTATIONS = {
+    "fused engine": "ours",
+    "fused engine, float64": "ours",
+    "torch engine": "ours",
+    "plain autograd": "plain_torch",
+    "torchopt": "with_torchopt",
+    "higher": "with_higher",
+    "JAX": "with_jax",
+}
+SIZES = (15, 150, 1500)
+
+
+def prepare(name: str, n_motifs: int) -> Callable[[], tuple]:
+    """Give the implementation's function."""
+    from importlib import import_module
+
+    from opponents import problem
+
+    module = import_module(f"opponents.{IMPLEMENTATIONS[name]}")
+    options = {
+        "fused engine": {"name": "numba"},
+        "fused engine, float64": {"name": "numba", "dtype": "float64"},
+        "torch engine": {"name": "torch"},
+    }
+    return module.prepare(problem.make(n_motifs), **options.get(name, {}))
+
+
+def work(name: str, n_motifs: int, budget: float, threads: int) -> None:
+    """Measure one implementation, in a process of its own; print what was found."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    if "JAX" not in name:
+        import torch
+
+        torch.set_num_threads(1)
+    step = prepare(name, n_motifs)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    gradients = step()
+    first = time.perf_counter() - start
+    seconds = []
+    while sum(seconds) < budget or len(seconds) < 3:
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        json.dumps(
+            {
+                "seconds": seconds,
+                "first": first,
+                "peak": peak / 1024,
+                "imports": before / 1024,
+                "gradients": [gradient.tolist() for gradient in gradients],
+            }
+        )
+    )
+
+
+def measure(name: str, n_motifs: int, budget: float) -> dict:
+    """Run :func:`work` and read what it found."""
+    command = [sys.executable, __file__, "--work", name, str(n_motifs), str(budget)]
+    single = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | single, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{name} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def compare(rounds: int, budget: float) -> Iterator[str]:
+    """Compare all implementations, in turn, and check that they agree."""
+    import numpy as np
+
+    for n_motifs in SIZES:
+        found: dict[str, list[dict]] = {name: [] for name in IMPLEMENTATIONS}
+        for _ in range(rounds):
+            for name in IMPLEMENTATIONS:
+                found[name].append(measure(name, n_motifs, budget))
+        # All of a process's calls together, so that one disturbed by the machine counts once.
+        times = {
+            name: [1e3 * statistics.median(run["seconds"]) for run in runs]
+            for name, runs in found.items()
+        }
+        ours = statistics.median(times["fused engine"])
+        reference = found["fused engine, float64"][0]["gradients"]
+        yield f"\nM = {n_motifs}, one thread, float32 unless said: milliseconds a gradient, median"
+        yield (
+            f"{'':24}{'ms':>9} {'[least, most]':>19}{'/ fused':>9}{'first call, s':>15}"
+            f"{'peak, MB':>10}{'imports':>9}{'off by':>10}"
+        )
+        for name, runs in found.items():
+            distance = max(
+                float(
+                    np.linalg.norm(np.subtract(a, b).astype(float)) / np.linalg.norm(np.array(b))
+                )
+                for a, b in zip(runs[0]["gradients"], reference, strict=True)
+            )
+            if not distance < 1e-3:
+                raise AssertionError(f"{name} is off by {distance:.1e}")
+            middle = statistics.median(times[name])
+            spread = f"[{min(times[name]):.1f}, {max(times[name]):.1f}]"
+            yield (
+                f"{name:24}{middle:9.1f} {spread:>19}{middle / ours:9.2f}"
+                f"{max(run['first'] for run in runs):15.1f}"
+                f"{max(run['peak'] for run in runs):10.0f}{runs[0]['imports']:9.0f}{distance:10.0e}"
+            )
+
+
+def median_time(step: Callable[[], object], budget: float = 1.0) -> float:
+    """Time a function, in seconds."""
+    step()
+    seconds = []
+    while sum(seconds) < budget or len(seconds) < 3:
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def sweeps() -> Iterator[str]:
+    """Show how the fused engine's time grows, and what a second thread gives."""
+    from opponents import ours, problem
+
+    def milliseconds(n_motifs: int = 150, n_jobs: int = 1, **sizes: int) -> float:
+        made = problem.make(n_motifs, **sizes)
+        return 1e3 * median_time(ours.prepare(made, "numba", n_jobs=n_jobs))
+
+    yield "\nfused engine, float32, one thread, milliseconds a gradient; else as above with M = 150"
+    for name, values in (
+        ("n_motifs", (15, 50, 150, 500, 1500)),
+        ("steps", (50, 100, 250, 500, 1000)),
+        ("n_samples", (10, 20, 40, 80, 160)),
+        ("n_hidden", (1, 2, 4, 8, 16)),
+    ):
+        found = [milliseconds(**{name: value}) for value in values]
+        yield f"{name:12}" + "".join(f"{value:>10}" for value in values)
+        yield f"{'ms':12}" + "".join(f"{value:10.1f}" for value in found)
+    alone, shared = milliseconds(1500), milliseconds(1500, n_jobs=2)
+    yield f"\nM = 1500: one thread {alone:.0f} ms, two {shared:.0f} ms, {alone / shared:.2f} times"
+
+
+def fits() -> Iterator[str]:
+    """Time what a user calls."""
+    import numpy as np
+    from sklearn.model_selection import cross_val_score
+
+    from sk_petridish import PetriDishRegressor
+    from sk_petridish.datasets import load_sigmoid_slopes
+    from sk_petridish.motifs import SigmoidSlope
+
+    table = load_sigmoid_slopes()
+    inside = np.flatnonzero((table.data.ravel() >= 0.37) & (table.data.ravel() <= 1.5))
+    X, y = table.data[inside[::2]][:15], table.target[inside[::2]][:15]
+    many = np.linspace(0.01, 2.01, 10_000)[:, None]
+    paper = SigmoidSlope().recommended("paper")
+    yield f"\nestimator, {len(X)} motifs, seconds: with one thread, and with two"
+
+    def line(what: str, run: Callable[[int], object]) -> str:
+        return f"{what:64}" + "".join(f"{median_time(lambda n=n: run(n)):8.2f}" for n in (1, 2))
+
+    for name, settings in (
+        ("defaults, 24 dishes", {}),
+        ("defaults, float32", {"dtype": "float32"}),
+        ("paper's settings, 8 dishes", {**paper, "n_dishes": 8}),
+        ("paper's settings, 8 dishes, float32", {**paper, "n_dishes": 8, "dtype": "float32"}),
+    ):
+
+        def estimator(n_jobs: int, settings: dict = settings) -> PetriDishRegressor:
+            return PetriDishRegressor(**settings, random_state=0, n_jobs=n_jobs)
+
+        fitted = {n: estimator(n).fit(X, y) for n in (1, 2)}
+        yield line(f"fit: {name}", lambda n, new=estimator: new(n).fit(X, y))
+        yield line(
+            f"5-fold cross-validation: {name}",
+            lambda n, new=estimator: cross_val_score(
+                new(n), X, y, cv=5, scoring="neg_mean_squared_error"
+            ),
+        )
+        yield line(f"10,000 motifs: {name}", lambda n, fitted=fitted: fitted[n].predict(many))
+    script = (
+        "import sys, time; start = time.perf_counter(); import numpy as np;"
+        "from sk_petridish import PetriDishRegressor; from sk_petridish.motifs import SigmoidSlope;"
+        "loaded = time.perf_counter(); X = np.linspace(0.4, 1.5, 15)[:, None];"
+        "PetriDishRegressor(**SigmoidSlope().recommended('paper') | {'n_dishes': 8},"
+        "dtype=sys.argv[1], n_jobs=int(sys.argv[2]), random_state=0).fit(X, X.ravel());"
+        "print(loaded - start, time.perf_counter() - loaded)"
+    )
+    for dtype in ("float64", "float32"):
+        for n_jobs in ("1", "2"):
+            command = [sys.executable, "-c", script, dtype, n_jobs]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            imports, fit = map(float, done.stdout.split())
+            yield (
+                f"paper's settings, 8 dishes, {dtype}, {n_jobs} thread(s), new process, kernels "
+                f"kept: imports {imports:.1f} s, first fit {fit:.1f} s"
+            )
+
+
+def machine() -> str:
+    """Name the machine and the libraries."""
+    model = platform.processor() or platform.machine()
+    cpu_info = Path("/proc/cpuinfo")
+    if cpu_info.exists():
+        names = [line for line in cpu_info.read_text().splitlines() if "model name" in line]
+        model = names[0].split(":")[1].strip() if names else model
+    packages = ("numba", "torch", "jax", "torchopt", "higher")
+    return (
+        f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in packages)
+    )
+
+
+def main() -> None:
+    """Print all tables and keep them."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=2.0, help="seconds an implementation runs")
+    parser.add_argument("--work", nargs=3, metavar=("NAME", "MOTIFS", "BUDGET"))
+    options = parser.parse_args()
+    if options.work:
+        name, n_motifs, budget = options.work
+        work(name, int(n_motifs), float(budget), threads=1)
+        return
+    import torch
+
+    torch.set_num_threads(1)
+    lines = [machine()]
+    print(lines[0])
+    for part in (compare(options.rounds, options.budget), sweeps(), fits()):
+        for line in part:
+            print(line, flush=True)
+            lines.append(line)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "engines.txt").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Other ways to compute the gradient through the inner loop, for comparison."""
