@@ -33,6 +33,8 @@ _LOSSES = {"bce": BCE, "cross_entropy": CROSS_ENTROPY, "mse": MSE}
 # Motif-networks whose gradients are summed before they are put beside those of others:
 # a fixed number, so that sums do not depend on the number of threads.
 _SUMMED = 8
+# Memory for what is kept of training until the way back.
+_MAX_KEPT_BYTES = 2**27
 
 _measure, _differentiate = Kernel(measure), Kernel(differentiate)
 
@@ -65,8 +67,9 @@ def curves(
     """
     if network.is_recurrent and dishes.x_train.ndim == 3:
         raise ValueError("Recurrent motifs need sequences, but samples have no time steps.")
-    run = _Run(network, dishes, np.array(checkpoints, np.int64), n_jobs)
     data = dishes.x_train, dishes.y_train, dishes.x_valid, dishes.y_valid
+    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in data)
+    run = _Run(network, dishes, np.array(checkpoints, np.int64), n_jobs, keep=keep)
     measured: Tensor = _Measured.apply(run, *data)  # type: ignore[no-untyped-call]
     return Curves(*measured.unbind(-1))
 
@@ -89,7 +92,13 @@ class _Run:
     """One pass through the inner loop, and the way back."""
 
     def __init__(
-        self, network: FusedNetwork, dishes: DishBatch, checkpoints: Integers, n_jobs: int
+        self,
+        network: FusedNetwork,
+        dishes: DishBatch,
+        checkpoints: Integers,
+        n_jobs: int,
+        *,
+        keep: bool,
     ) -> None:
         inner = dishes.settings.inner
         theta_init = network.initial_weights(dishes.draw_weights)
@@ -127,6 +136,12 @@ class _Run:
         self._n_dishes = len(theta_init)
         self._checkpoints = checkpoints
         self._n_jobs = n_jobs
+        # Gradients of the weights at every step, for the way back: of as many
+        # motif-networks as fit under the limit; the others are trained again.
+        one = self._plan.steps * self._plan.n_weights
+        n_networks = self._n_dishes * network.n_motifs
+        n_kept = min(n_networks, _MAX_KEPT_BYTES // max(one * self._dtype.itemsize, 1))
+        self._gradients = np.empty((n_kept if keep else 0, one), self._dtype)
 
     def measure(self) -> NDArray[np.float64]:
         """Compute the curves, (n_dishes, n_motifs, n_checkpoints, 3)."""
@@ -135,7 +150,7 @@ class _Run:
 
         def compute(first: int, last: int) -> None:
             room = np.zeros(room_to_measure(self._plan), self._dtype)
-            _measure(first, last, *self._common, self._checkpoints, room, curves)
+            _measure(first, last, *self._common, self._checkpoints, room, self._gradients, curves)
 
         self._share_out(compute, self._n_dishes * n_motifs)
         return curves
@@ -145,14 +160,16 @@ class _Run:
         weights = self._weights(curves)
         sizes = [*self._train.sizes, *self._valid.sizes]
         n_groups = -(-self._plan.n_motifs // _SUMMED)
-        gradients = np.zeros((self._n_dishes * n_groups, sum(sizes)), self._dtype)
+        sums = np.zeros((self._n_dishes * n_groups, sum(sizes)), self._dtype)
 
         def compute(first: int, last: int) -> None:
             room = np.zeros(room_to_differentiate(self._plan, sum(sizes)), self._dtype)
-            _differentiate(first, last, _SUMMED, *self._common, weights, room, gradients)
+            _differentiate(
+                first, last, _SUMMED, *self._common, weights, self._gradients, room, sums
+            )
 
-        self._share_out(compute, len(gradients))
-        summed = gradients.reshape(self._n_dishes, n_groups, -1).sum(axis=1)
+        self._share_out(compute, len(sums))
+        summed = sums.reshape(self._n_dishes, n_groups, -1).sum(axis=1)
         n_train = sum(self._train.sizes)
         return [*self._train.unpack(summed[:, :n_train]), *self._valid.unpack(summed[:, n_train:])]
 

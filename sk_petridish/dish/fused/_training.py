@@ -120,21 +120,20 @@ class Work(NamedTuple):
 
     Parameters
     ----------
-    theta, gradient, first, second : pointer to n_weights numbers
-        Weights, their gradient and Adam's means.
+    theta, first, second : pointer to n_weights numbers
+        Weights and Adam's means.
     values, adjoints : pointer to n_values numbers
         Frames.
-    kept : pointer to steps * 4 * n_weights numbers
-        The trajectory, where the way back needs it.
+    path : pointer to 4 * n_weights numbers for every step that is kept
+        What the way back needs of the updates.
     """
 
     theta: Any
-    gradient: Any
     first: Any
     second: Any
     values: Any
     adjoints: Any
-    kept: Any
+    path: Any
 
 
 class Back(NamedTuple):
@@ -205,28 +204,24 @@ def room_to_differentiate(plan: Plan, n_data: int) -> int:
     int
         Numbers.
     """
-    return (8 + 4 * max(plan.steps, 1)) * plan.n_weights + 4 * plan.n_values + n_data
+    return (8 + 4 * plan.steps) * plan.n_weights + 4 * plan.n_values + n_data
 
 
 @inlined
 def _work(plan: Any, n_kept: int, room: Any) -> Any:
+    """Lay out the room for one motif-network; give where the room behind it begins."""
     n = plan.n_weights
-    values = beyond(room, 4 * n)
-    kept = beyond(values, 2 * plan.n_values)
+    values = beyond(room, 3 * n)
+    path = beyond(values, 2 * plan.n_values)
     work = Work(
-        room,
-        beyond(room, n),
-        beyond(room, 2 * n),
-        beyond(room, 3 * n),
-        values,
-        beyond(values, plan.n_values),
-        kept,
+        room, beyond(room, n), beyond(room, 2 * n), values, beyond(values, plan.n_values), path
     )
-    return work, beyond(kept, 4 * n * n_kept)
+    return work, beyond(path, 4 * n * n_kept)
 
 
 @inlined
 def _back(plan: Any, room: Any) -> Any:
+    """Lay out the room for the way back; give where the room behind it begins."""
     n = plan.n_weights
     tangents = beyond(room, 4 * n)
     back = Back(
@@ -345,11 +340,13 @@ def _look(plan: Any, code: Any, at: Any, data: Any, batch: int, work: Any, with_
 
 
 @compiled
-def _learn(plan: Any, code: Any, at: Any, step: int, n: int, work: Any, kept_at: int) -> None:
-    """Update the n weights, after the loss was computed."""
-    _clear(work.gradient, n)
-    backward(code, at, work.theta, work.values, work.adjoints, work.gradient, True)
-    update(plan, step, n, work, beyond(work.kept, kept_at))
+def _learn(
+    plan: Any, code: Any, at: Any, step: int, n: int, work: Any, gradient: Any, path: Any
+) -> None:
+    """Update the n weights, after the loss was computed; the gradient is kept."""
+    _clear(gradient, n)
+    backward(code, at, work.theta, work.values, work.adjoints, gradient, True)
+    update(plan, step, n, work, gradient, path)
 
 
 @compiled
@@ -369,7 +366,7 @@ def _look_back(
     What is added is ``weight`` times the gradient, and the gradient's derivative along
     ``back.direction``.
     """
-    backward(code, at, work.theta, work.values, work.adjoints, work.gradient, False)
+    backward(code, at, work.theta, work.values, work.adjoints, work.theta, False)
     forward_along(code, at, work.theta, back.direction, work.values, back.tangents)
     _clear(beyond(back.adjoint_tangents, at.start), at.n_frames * at.frame)
     for scored in range(plan.n_scored):
@@ -415,6 +412,7 @@ def measure(
     valid: Any,
     checkpoints: Integers,
     room: Floats,
+    gradients: Floats,
     curves: NDArray[np.float64],
 ) -> None:
     """Train motif-networks and record their losses.
@@ -435,10 +433,12 @@ def measure(
         Steps at which to record, ascending; the last is the number of steps.
     room : ndarray of shape (room_to_measure(plan),)
         Room, zero at first.
+    gradients : ndarray of shape (n_kept, steps * n_weights)
+        Where the gradients of the weights go, for the first n_kept motif-networks.
     curves : ndarray of shape (n_dishes, n_motifs, n_checkpoints, 3), float64
         Where training loss, validation loss and mean training loss go.
     """
-    work, _ = _work(plan, 1, address(room))
+    work, gradient = _work(plan, 1, address(room))
     for network in range(first, last):
         d, m = network // plan.n_motifs, network % plan.n_motifs
         code = _code(programs, plan, m)
@@ -458,7 +458,11 @@ def measure(
                 recorded += 1
             summed += value
             if step < plan.steps:
-                _learn(plan, code, at, step, n, work, 0)
+                if network < len(gradients):
+                    gradient = beyond(
+                        address(gradients), (network * plan.steps + step) * plan.n_weights
+                    )
+                _learn(plan, code, at, step, n, work, gradient, work.path)
 
 
 def differentiate(
@@ -471,13 +475,14 @@ def differentiate(
     train: Any,
     valid: Any,
     weights: NDArray[np.float64],
-    room: Floats,
     gradients: Floats,
+    room: Floats,
+    sums: Floats,
 ) -> None:
     """Carry derivatives with respect to the losses back to the data.
 
-    Every motif-network is trained once more, keeping its trajectory. The way back takes
-    one step at a time: with the adjoints of the weights and of Adam's means after a
+    The training of every motif-network is repeated, by its gradients where they were kept,
+    and all of its path noted down. The way back takes one step at a time: with the adjoints of the weights and of Adam's means after a
     step, those before it follow number by number, and so does the adjoint of the
     gradient; what this does to the weights and to the data is the derivative, along it,
     of forward and backward pass.
@@ -493,16 +498,19 @@ def differentiate(
     weights : ndarray of shape (n_dishes, n_motifs, steps + 1, 2), float64
         Derivatives with respect to the training and the validation loss before each
         step, and after the last.
+    gradients : ndarray of shape (n_kept, steps * n_weights)
+        Gradients of the weights, as :func:`measure` left them.
     room : ndarray of shape (room_to_differentiate(plan, n_data),)
         Room, zero at first.
-    gradients : ndarray of shape (n_groups, n_data)
+    sums : ndarray of shape (n_groups, n_data)
         Where the sums over the motif-networks of a group go, zero at first: derivatives
         with respect to training inputs and labels, and to those for validation, laid out
         as these.
     """
-    work, rest = _work(plan, max(plan.steps, 1), address(room))
-    back, own = _back(plan, rest)
-    n_data = gradients.shape[1]
+    work, rest = _work(plan, plan.steps, address(room))
+    back, rest = _back(plan, rest)
+    gradient, own = rest, beyond(rest, plan.n_weights)
+    n_data = sums.shape[1]
     n_groups = (plan.n_motifs + n_summed - 1) // n_summed
     for group in range(first, last):
         d, begin = group // n_groups, group % n_groups * n_summed
@@ -515,9 +523,17 @@ def differentiate(
             at = _layout(plan, programs.n_rows[m], plan.row_train)
             at_valid = _layout(plan, programs.n_rows[m], plan.row_valid)
             n = _begin(programs, m, theta, work)
+            network = d * plan.n_motifs + m
             for step in range(plan.steps):
-                _look(plan, code, at, seen, step % train.n_batches, work, False)
-                _learn(plan, code, at, step, n, work, 4 * n * step)
+                path = beyond(work.path, 4 * n * step)
+                if network < len(gradients):
+                    gradient = beyond(
+                        address(gradients), (network * plan.steps + step) * plan.n_weights
+                    )
+                    update(plan, step, n, work, gradient, path)
+                else:
+                    _look(plan, code, at, seen, step % train.n_batches, work, False)
+                    _learn(plan, code, at, step, n, work, gradient, path)
             _clear(own, n_data)
             _clear(back.theta, n)
             _clear(back.first, n)
@@ -525,9 +541,9 @@ def differentiate(
             _clear(back.direction, n)
             for step in range(plan.steps, -1, -1):
                 if step < plan.steps:
-                    kept = beyond(work.kept, 4 * n * step)
-                    update_back(plan, n, kept, back)
-                    _move(work.theta, kept, n)
+                    path = beyond(work.path, 4 * n * step)
+                    update_back(plan, n, path, back)
+                    _move(work.theta, path, n)
                 weight = weights[d, m, step, 0]
                 if step < plan.steps or weight != 0.0:
                     batch = step % train.n_batches
@@ -541,4 +557,4 @@ def differentiate(
             for i in range(n_data):
                 # What diverged has no say.
                 if math.isfinite(own[i]):
-                    gradients[group, i] += own[i]
+                    sums[group, i] += own[i]

@@ -16,9 +16,9 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core.extending import intrinsic
-from numba.types import CPointer, Float, Integer, Type, float64, intp, none
 from numba.extending import lower_builtin, models, register_model, type_callable
 from numba.np.arrayobj import make_array
+from numba.types import CPointer, Float, Integer, Type, float64, intp, none
 
 N_REGISTERS, REGISTER_BYTES = 3, 32
 
