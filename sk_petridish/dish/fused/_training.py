@@ -157,6 +157,25 @@ class Back(NamedTuple):
     adjoint_tangents: Any
 
 
+class Motif(NamedTuple):
+    """A motif-network.
+
+    Parameters
+    ----------
+    code : Code
+        Its program.
+    train, valid : Layout
+        Its frames, for training and for validation samples.
+    n_weights : int
+        Its weights, padded.
+    """
+
+    code: Any
+    train: Any
+    valid: Any
+    n_weights: int
+
+
 class Data(NamedTuple):
     """Samples as the kernels read them, or their adjoints.
 
@@ -186,7 +205,8 @@ def room_to_measure(plan: Plan) -> int:
     int
         Numbers.
     """
-    return 8 * plan.n_weights + 2 * plan.n_values
+    # Weights, Adam's means and the gradient; the path of one step.
+    return (4 + 4) * plan.n_weights + 2 * plan.n_values
 
 
 def room_to_differentiate(plan: Plan, n_data: int) -> int:
@@ -204,6 +224,7 @@ def room_to_differentiate(plan: Plan, n_data: int) -> int:
     int
         Numbers.
     """
+    # As many again on the way back, the gradient's adjoint for the gradient.
     return (8 + 4 * plan.steps) * plan.n_weights + 4 * plan.n_values + n_data
 
 
@@ -256,8 +277,9 @@ def _adjoints(plan: Any, n_batches: int, row: int, data: Any, room: Any) -> Any:
 
 
 @inlined
-def _code(programs: Any, plan: Any, m: int) -> Any:
-    return Code(
+def _motif(programs: Any, plan: Any, m: int) -> Any:
+    """Find what belongs to a motif."""
+    code = Code(
         address(programs.instructions),
         address(programs.parameters),
         programs.first_instruction[m],
@@ -265,11 +287,22 @@ def _code(programs: Any, plan: Any, m: int) -> Any:
         plan.n_inputs,
         programs.out[m],
     )
+    n_rows, lanes = programs.n_rows[m], n_lanes(address(programs.parameters))
+    n_weights = programs.first_weight[m + 1] - programs.first_weight[m]
+    return Motif(
+        code,
+        Layout(plan.start, n_rows * plan.row_train, plan.row_train, plan.n_time_steps),
+        Layout(plan.start, n_rows * plan.row_valid, plan.row_valid, plan.n_time_steps),
+        (n_weights + lanes - 1) // lanes * lanes,
+    )
 
 
 @inlined
-def _layout(plan: Any, n_rows: int, row: int) -> Any:
-    return Layout(plan.start, n_rows * row, row, plan.n_time_steps)
+def _kept(plan: Any, gradients: Any, network: int, step: int, otherwise: Any) -> Any:
+    """Find where the gradient of a step is kept, if it is."""
+    if network < len(gradients):
+        return beyond(address(gradients), (network * plan.steps + step) * plan.n_weights)
+    return otherwise
 
 
 @inlined
@@ -292,18 +325,14 @@ def _add(into: Any, out_of: Any, n: int) -> None:
 
 
 @inlined
-def _begin(programs: Any, m: int, theta_init: Any, work: Any) -> Any:
-    """Set a motif-network to its initial weights; give their padded number."""
+def _begin(programs: Any, m: int, theta_init: Any, work: Any, n_weights: int) -> None:
+    """Set a motif-network to its initial weights."""
+    _clear(work.theta, n_weights)
+    _clear(work.first, n_weights)
+    _clear(work.second, n_weights)
     first = programs.first_weight[m]
-    n = programs.first_weight[m + 1] - first
-    lanes = n_lanes(theta_init)
-    padded = (n + lanes - 1) // lanes * lanes
-    _clear(work.theta, padded)
-    _clear(work.first, padded)
-    _clear(work.second, padded)
-    for w in range(n):
+    for w in range(programs.first_weight[m + 1] - first):
         work.theta[w] = theta_init[programs.weights[first + w]]
-    return padded
 
 
 @inlined
@@ -315,7 +344,9 @@ def _scored(plan: Any, code: Any, at: Any, batch: int, scored: int) -> Any:
 
 
 @compiled
-def _look(plan: Any, code: Any, at: Any, data: Any, batch: int, work: Any, with_value: bool) -> Any:
+def _evaluate(
+    plan: Any, code: Any, at: Any, data: Any, batch: int, work: Any, with_value: bool
+) -> Any:
     """Compute the loss on a mini-batch, and the adjoints of the outputs."""
     length = plan.n_inputs * at.row
     for t in range(at.n_frames):
@@ -340,17 +371,15 @@ def _look(plan: Any, code: Any, at: Any, data: Any, batch: int, work: Any, with_
 
 
 @compiled
-def _learn(
-    plan: Any, code: Any, at: Any, step: int, n: int, work: Any, gradient: Any, path: Any
-) -> None:
-    """Update the n weights, after the loss was computed; the gradient is kept."""
-    _clear(gradient, n)
-    backward(code, at, work.theta, work.values, work.adjoints, gradient, True)
-    update(plan, step, n, work, gradient, path)
+def _learn(plan: Any, motif: Any, step: int, work: Any, gradient: Any, path: Any) -> None:
+    """Update the weights, after the training loss was computed; leave their gradient."""
+    _clear(gradient, motif.n_weights)
+    backward(motif.code, motif.train, work.theta, work.values, work.adjoints, gradient, True)
+    update(plan, step, motif.n_weights, work, gradient, path)
 
 
 @compiled
-def _look_back(
+def _evaluate_back(
     plan: Any,
     code: Any,
     at: Any,
@@ -438,31 +467,88 @@ def measure(
     curves : ndarray of shape (n_dishes, n_motifs, n_checkpoints, 3), float64
         Where training loss, validation loss and mean training loss go.
     """
-    work, gradient = _work(plan, 1, address(room))
+    work, scratch = _work(plan, 1, address(room))
     for network in range(first, last):
         d, m = network // plan.n_motifs, network % plan.n_motifs
-        code = _code(programs, plan, m)
-        at = _layout(plan, programs.n_rows[m], plan.row_train)
-        at_valid = _layout(plan, programs.n_rows[m], plan.row_valid)
-        seen, unseen = _data(plan, train, d, at.row), _data(plan, valid, d, at_valid.row)
-        n = _begin(programs, m, beyond(address(theta_init), d * plan.n_initial), work)
+        motif = _motif(programs, plan, m)
+        seen, unseen = _data(plan, train, d, plan.row_train), _data(plan, valid, d, plan.row_valid)
+        theta = beyond(address(theta_init), d * plan.n_initial)
+        _begin(programs, m, theta, work, motif.n_weights)
         summed, recorded = 0.0, 0
         for step in range(plan.steps + 1):
             now = step == checkpoints[recorded]
             if now:
-                curves[d, m, recorded, 1] = _look(plan, code, at_valid, unseen, 0, work, True)
-            value = _look(plan, code, at, seen, step % train.n_batches, work, True)
+                value = _evaluate(plan, motif.code, motif.valid, unseen, 0, work, True)
+                curves[d, m, recorded, 1] = value
+            batch = step % train.n_batches
+            value = _evaluate(plan, motif.code, motif.train, seen, batch, work, True)
             if now:
                 curves[d, m, recorded, 0] = value
                 curves[d, m, recorded, 2] = summed / step if step > 0 else value
                 recorded += 1
             summed += value
             if step < plan.steps:
-                if network < len(gradients):
-                    gradient = beyond(
-                        address(gradients), (network * plan.steps + step) * plan.n_weights
-                    )
-                _learn(plan, code, at, step, n, work, gradient, work.path)
+                gradient = _kept(plan, gradients, network, step, scratch)
+                _learn(plan, motif, step, work, gradient, work.path)
+
+
+@inlined
+def _train_again(
+    plan: Any,
+    motif: Any,
+    network: int,
+    seen: Any,
+    n_batches: int,
+    gradients: Any,
+    scratch: Any,
+    work: Any,
+) -> None:
+    """Repeat the training of a motif-network, and note its path down."""
+    for step in range(plan.steps):
+        path = beyond(work.path, 4 * motif.n_weights * step)
+        gradient = _kept(plan, gradients, network, step, scratch)
+        if network < len(gradients):
+            update(plan, step, motif.n_weights, work, gradient, path)
+        else:
+            _evaluate(plan, motif.code, motif.train, seen, step % n_batches, work, False)
+            _learn(plan, motif, step, work, gradient, path)
+
+
+@inlined
+def _go_back(
+    plan: Any,
+    motif: Any,
+    weights: Any,
+    data: Any,
+    adjoints: Any,
+    n_batches: int,
+    work: Any,
+    back: Any,
+) -> None:
+    """Carry the derivatives of a motif-network's losses back through its training."""
+    (seen, unseen), (seen_adjoints, unseen_adjoints) = data, adjoints
+    n = motif.n_weights
+    _clear(back.theta, n)
+    _clear(back.first, n)
+    _clear(back.second, n)
+    _clear(back.direction, n)
+    for step in range(plan.steps, -1, -1):
+        if step < plan.steps:
+            path = beyond(work.path, 4 * n * step)
+            update_back(plan, n, path, back)
+            _move(work.theta, path, n)
+        weight = weights[step, 0]
+        if step < plan.steps or weight != 0.0:
+            at, batch = motif.train, step % n_batches
+            _evaluate(plan, motif.code, at, seen, batch, work, False)
+            _evaluate_back(plan, motif.code, at, weight, batch, work, back, seen, seen_adjoints)
+        weight = weights[step, 1]
+        if weight != 0.0:
+            # Validation follows no update, so that there is nothing to go along.
+            _clear(back.direction, n)
+            at = motif.valid
+            _evaluate(plan, motif.code, at, unseen, 0, work, False)
+            _evaluate_back(plan, motif.code, at, weight, 0, work, back, unseen, unseen_adjoints)
 
 
 def differentiate(
@@ -481,11 +567,11 @@ def differentiate(
 ) -> None:
     """Carry derivatives with respect to the losses back to the data.
 
-    The training of every motif-network is repeated, by its gradients where they were kept,
-    and all of its path noted down. The way back takes one step at a time: with the adjoints of the weights and of Adam's means after a
-    step, those before it follow number by number, and so does the adjoint of the
-    gradient; what this does to the weights and to the data is the derivative, along it,
-    of forward and backward pass.
+    The training of every motif-network is repeated, by its gradients where they were
+    kept, and its path noted down. The way back takes one step at a time: with the adjoints
+    of the weights and of Adam's means after a step, those before it follow number by
+    number, and so does the adjoint of the gradient; what this does to the weights and to
+    the data is the derivative, along it, of forward and backward pass.
 
     Parameters
     ----------
@@ -508,52 +594,22 @@ def differentiate(
         as these.
     """
     work, rest = _work(plan, plan.steps, address(room))
-    back, rest = _back(plan, rest)
-    gradient, own = rest, beyond(rest, plan.n_weights)
-    n_data = sums.shape[1]
+    back, scratch = _back(plan, rest)
+    own, n_data = beyond(scratch, plan.n_weights), sums.shape[1]
     n_groups = (plan.n_motifs + n_summed - 1) // n_summed
     for group in range(first, last):
         d, begin = group // n_groups, group % n_groups * n_summed
         seen, unseen = _data(plan, train, d, plan.row_train), _data(plan, valid, d, plan.row_valid)
-        seen_back, after = _adjoints(plan, train.n_batches, plan.row_train, seen, own)
-        unseen_back, _ = _adjoints(plan, 1, plan.row_valid, unseen, after)
+        seen_adjoints, after = _adjoints(plan, train.n_batches, plan.row_train, seen, own)
+        unseen_adjoints, _ = _adjoints(plan, 1, plan.row_valid, unseen, after)
+        data, adjoints = (seen, unseen), (seen_adjoints, unseen_adjoints)
         theta = beyond(address(theta_init), d * plan.n_initial)
         for m in range(begin, min(begin + n_summed, plan.n_motifs)):
-            code = _code(programs, plan, m)
-            at = _layout(plan, programs.n_rows[m], plan.row_train)
-            at_valid = _layout(plan, programs.n_rows[m], plan.row_valid)
-            n = _begin(programs, m, theta, work)
-            network = d * plan.n_motifs + m
-            for step in range(plan.steps):
-                path = beyond(work.path, 4 * n * step)
-                if network < len(gradients):
-                    gradient = beyond(
-                        address(gradients), (network * plan.steps + step) * plan.n_weights
-                    )
-                    update(plan, step, n, work, gradient, path)
-                else:
-                    _look(plan, code, at, seen, step % train.n_batches, work, False)
-                    _learn(plan, code, at, step, n, work, gradient, path)
+            motif, network = _motif(programs, plan, m), d * plan.n_motifs + m
+            _begin(programs, m, theta, work, motif.n_weights)
+            _train_again(plan, motif, network, seen, train.n_batches, gradients, scratch, work)
             _clear(own, n_data)
-            _clear(back.theta, n)
-            _clear(back.first, n)
-            _clear(back.second, n)
-            _clear(back.direction, n)
-            for step in range(plan.steps, -1, -1):
-                if step < plan.steps:
-                    path = beyond(work.path, 4 * n * step)
-                    update_back(plan, n, path, back)
-                    _move(work.theta, path, n)
-                weight = weights[d, m, step, 0]
-                if step < plan.steps or weight != 0.0:
-                    batch = step % train.n_batches
-                    _look(plan, code, at, seen, batch, work, False)
-                    _look_back(plan, code, at, weight, batch, work, back, seen, seen_back)
-                weight = weights[d, m, step, 1]
-                if weight != 0.0:
-                    _clear(back.direction, n)
-                    _look(plan, code, at_valid, unseen, 0, work, False)
-                    _look_back(plan, code, at_valid, weight, 0, work, back, unseen, unseen_back)
+            _go_back(plan, motif, weights[d, m], data, adjoints, train.n_batches, work, back)
             for i in range(n_data):
                 # What diverged has no say.
                 if math.isfinite(own[i]):
