@@ -119,9 +119,7 @@ def compare(rounds: int, budget: float) -> Iterator[str]:
         )
         for name, runs in found.items():
             distance = max(
-                float(
-                    np.linalg.norm(np.subtract(a, b).astype(float)) / np.linalg.norm(np.array(b))
-                )
+                float(np.linalg.norm(np.subtract(a, b).astype(float)) / np.linalg.norm(np.array(b)))
                 for a, b in zip(runs[0]["gradients"], reference, strict=True)
             )
             if not distance < 1e-3:
@@ -233,9 +231,8 @@ def machine() -> str:
         names = [line for line in cpu_info.read_text().splitlines() if "model name" in line]
         model = names[0].split(":")[1].strip() if names else model
     packages = ("numba", "torch", "jax", "torchopt", "higher")
-    return (
-        f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in packages)
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, " + ", ".join(
+        f"{name} {version(name)}" for name in packages
     )
 
 

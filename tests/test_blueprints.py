@@ -6,11 +6,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from random_blueprints import FEED_FORWARD, blueprints
 
 from sk_petridish.blueprints import (
     Blueprint,
     Node,
     Operation,
+    SuperNetwork,
+    Widths,
     get_operation,
     register_operation,
 )
@@ -18,6 +21,19 @@ from sk_petridish.motifs import SigmoidSlope
 
 INPUT = Node("input")
 READOUT = Node("linear", (0,), units="n_outputs")
+# Carried from each other, and read by nothing else.
+CARRIED = Node("carried", (1,), units="n_hidden")
+ELMAN = Blueprint(
+    (
+        INPUT,
+        Node("carried", (5,), units="n_hidden"),
+        Node("linear", (0,), units="n_hidden"),
+        Node("linear", (1,), units="n_hidden"),
+        Node("sum", (2, 3)),
+        Node("tanh", (4,)),
+        Node("linear", (5,), units="n_outputs"),
+    )
+)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +59,17 @@ READOUT = Node("linear", (0,), units="n_outputs")
         (
             (INPUT, Node("linear", (0,), units="n_hidden"), Node("sum", (0, 1)), READOUT),
             "different widths",
+        ),
+        ((Node("carried", (1,), units="n_hidden"), READOUT), "must be its input"),
+        ((INPUT, CARRIED, CARRIED, READOUT), r"does not depend on nodes \[1, 2\]"),
+        ((INPUT, Node("carried", (0,), units="n_hidden"), READOUT), "and not the input"),
+        ((INPUT, Node("carried", (7,), units="n_hidden"), READOUT), "one node of the"),
+        ((INPUT, Node("carried", (2, 2), units="n_hidden"), READOUT), "one node of the"),
+        ((INPUT, Node("carried", (2,)), READOUT), "units of the node that it carries"),
+        ((INPUT, Node("carried", (2,), (0.5,), "n_outputs"), READOUT), "no parameters"),
+        (
+            (INPUT, Node("carried", (2,), units="n_hidden"), READOUT),
+            "has the width n_hidden, but node 2, which it carries, has n_outputs",
         ),
     ],
 )
@@ -76,6 +103,55 @@ def test_the_module_computes_the_perceptron_at_any_width(slope, widths):
     torch.testing.assert_close(module(x), second @ w[4] + w[5], rtol=1e-12, atol=1e-12)
 
 
+def test_the_module_computes_a_recurrent_network_along_a_sequence():
+    module = ELMAN.build(4, 6, 3).double()
+    reference = torch.nn.RNN(4, 6, batch_first=True, dtype=torch.float64)
+    weights = module.weights
+    with torch.no_grad():
+        reference.weight_ih_l0.copy_(weights["2_weight"].T)
+        reference.bias_ih_l0.copy_(weights["2_bias"][0])
+        reference.weight_hh_l0.copy_(weights["3_weight"].T)
+        reference.bias_hh_l0.copy_(weights["3_bias"][0])
+    x = torch.randn(5, 7, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    hidden, _ = reference(x)
+    expected = hidden @ weights["6_weight"] + weights["6_bias"]
+    torch.testing.assert_close(module(x), expected, rtol=1e-12, atol=1e-12)
+    with pytest.raises(ValueError, match="needs sequences"):
+        module(x[:, 0])
+
+
+@given(st.lists(blueprints(recurrent=True), min_size=1, max_size=4), st.integers(0, 99))
+def test_the_super_network_runs_recurrent_networks_as_modules_do(motifs, seed):
+    widths, generator = Widths(3, 2, 4), torch.Generator().manual_seed(seed)
+    modules = [motif.build(*widths, generator=generator).double() for motif in motifs]
+    x = torch.randn(1, len(motifs), 5, 3, 3, dtype=torch.float64, generator=generator)
+    for index, module in enumerate(modules):
+        # Alone, so that the weights drawn are those of this module.
+        network = SuperNetwork([motifs[index]], widths)
+        theta = network.initial_weights(
+            lambda position, role, shape, fan_in, module=module: module.weights[
+                f"{position}_{role}"
+            ].detach()[None]
+        )
+        one = x[:, index : index + 1]
+        torch.testing.assert_close(network.forward(theta, one)[0, 0], module(one[0, 0]))
+    # And all together, with weights that they share.
+    drawn = {}
+
+    def draw(position, role, shape, fan_in):
+        key = (position, role, shape)
+        if key not in drawn:
+            drawn[key] = torch.randn(1, *shape, dtype=torch.float64, generator=generator)
+        return drawn[key]
+
+    network = SuperNetwork(motifs, widths)
+    together = network.forward(network.initial_weights(draw), x)
+    for index, motif in enumerate(motifs):
+        alone = SuperNetwork([motif], widths)
+        outputs = alone.forward(alone.initial_weights(draw), x[:, index : index + 1])
+        torch.testing.assert_close(together[:, index : index + 1], outputs)
+
+
 def test_initial_weights_are_those_of_a_torch_layer():
     blueprint = SigmoidSlope().blueprint([1.0])
     weights = blueprint.build(400, 100, 10).weights["1_weight"]
@@ -94,7 +170,7 @@ def test_a_width_is_a_positive_integer(widths):
 
 def test_every_operation_works_behind_any_batch_axes():
     generator = torch.Generator().manual_seed(0)
-    for name in ("linear", "sigmoid", "tanh", "relu", "sum", "product"):
+    for name in FEED_FORWARD:
         operation = get_operation(name)
         inputs = [torch.randn(2, 3, 5, 4, generator=generator) for _ in range(operation.arity or 3)]
         parameters = [torch.rand(3, 1, 1, generator=generator) for _ in operation.parameters]

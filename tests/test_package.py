@@ -59,6 +59,7 @@ LAYERS = {
     "tasks": {"tasks"},
     "motifs": {"motifs", "blueprints", "tasks"},
     "dish": {"dish", "blueprints", "tasks"},
+    "dish/fused": {"dish", "blueprints"},
     "datasets": {"datasets"},
     "baselines": {"baselines", "_threads", "_validation"},
     ".": {
