@@ -24,6 +24,7 @@ from .dish import (
     INNER_LOSSES,
     OUTER_LOSSES,
     STATISTICS,
+    Dish,
     DishSettings,
     Engine,
     InitialWeights,
@@ -123,8 +124,8 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         Share of the motifs held out by ``early_stopping``.
     engine : {"auto", "numba", "torch"}, default="auto"
         What runs the inner loop. ``"numba"``: compiled kernels, on the CPU only, for
-        motifs whose operations have one; they are compiled at the first use, half a
-        minute once on a machine. ``"torch"``: plain PyTorch, for every motif and
+        motifs whose operations have one; they are compiled at the first use, in half a
+        minute for each precision, and kept on disk. ``"torch"``: plain PyTorch, for every motif and
         device, ten to a hundred times slower on the CPU. ``"auto"``: kernels where
         they can.
     device : str, default="cpu"
@@ -154,7 +155,8 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     n_iter_ : int
         Outer steps made.
     engine_ : {"numba", "torch"}
-        The engine that ran.
+        The engine that learned; with ``engine="auto"``, every motif is predicted by the
+        one that can run it.
     motif_space_ : MotifSpace
         The motif space in use.
     n_features_in_ : int
@@ -174,6 +176,10 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
 
     A motif-network 10 -> 1 -> 1 -> 10 has 33 parameters with its biases; the paper
     counts 22.
+
+    On top of what it computes with, ``engine="numba"`` keeps at most 128 MB from the inner
+    loop until its gradient, besides each thread's path of one motif-network: its weights
+    at every inner step, four times over.
 
     Where the inner training of a motif diverges, the dish predicts a loss above the
     worst training loss by ten times the range of the training losses.
@@ -417,7 +423,7 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         dishes = [dish for dish in self.dishes_ if dish.converged] or self.dishes_
         blueprints = self._blueprints(X)
         with one_torch_thread():
-            statistic = measure_motifs(blueprints, dishes, self._choose_engine(blueprints))
+            statistic = self._measure(blueprints, dishes)
         _warn_of_divergence(statistic, stacklevel=3)
         means = np.array([[dish.statistic_mean] for dish in dishes])
         stds = np.array([[dish.statistic_std] for dish in dishes])
@@ -523,6 +529,15 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
             n_iter_no_change=self._setting("n_iter_no_change"),
             verbose=self.verbose,
         )
+
+    def _measure(self, blueprints: list[Blueprint], dishes: list[Dish]) -> Losses:
+        """Measure every motif by the engine that it would get alone."""
+        chosen = [self._choose_engine([blueprint]) for blueprint in blueprints]
+        statistic = np.empty((len(dishes), len(blueprints)))
+        for engine in set(chosen):
+            ours = [index for index, one in enumerate(chosen) if one == engine]
+            statistic[:, ours] = measure_motifs([blueprints[i] for i in ours], dishes, engine)
+        return statistic
 
     def _choose_engine(self, blueprints: Sequence[Blueprint]) -> Engine:
         return choose_engine(

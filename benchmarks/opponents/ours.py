@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import torch
 
 from sk_petridish.dish import DishBatch, choose_engine
@@ -36,6 +35,6 @@ def prepare(problem: Problem, name: str, *, n_jobs: int = 1, dtype: str = "float
         data = [tensor.clone().requires_grad_() for tensor in (x_train, x_valid)]
         dishes = replace(batch, x_train=data[0], x_valid=data[1])
         normalised_mse(measure(network, dishes, engine), losses).sum().backward()
-        return tuple(tensor.grad[0].numpy().astype(np.float32) for tensor in data)
+        return tuple(tensor.grad[0].numpy() for tensor in data)
 
     return step

@@ -140,10 +140,10 @@ class DishBatch:
         What they share.
     seeds : tuple of int
         One a dish.
-    x_train, x_valid : Tensor of shape (n_dishes, n_synthetic, n_inputs)
-        Synthetic inputs.
-    y_train, y_valid : Tensor of shape (n_dishes, n_synthetic, n_outputs)
-        Labels.
+    x_train, x_valid : Tensor of shape (n_dishes, n_synthetic[, n_time_steps], n_inputs)
+        Synthetic inputs, with time steps where motifs are recurrent.
+    y_train, y_valid : Tensor of shape (n_dishes, n_synthetic[, n_time_steps], n_outputs)
+        Labels, of every time step or of the last.
     """
 
     settings: DishSettings

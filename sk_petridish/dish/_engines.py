@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
+import numpy as np
 import torch
 from numba import config as numba_config
 
@@ -130,7 +131,7 @@ class NumbaEngine:
     def build(self, blueprints: Sequence[Blueprint], widths: Widths) -> fused.FusedNetwork:
         """Prepare motif-networks."""
         return fused.FusedNetwork(
-            blueprints, widths, torch.empty(0, dtype=self.dtype).numpy().dtype
+            blueprints, widths, np.dtype(str(self.dtype).removeprefix("torch."))
         )
 
     def curves(

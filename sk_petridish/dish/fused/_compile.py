@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from pickle import UnpicklingError
+from threading import Lock
 from typing import Any
 
 from numba import njit
@@ -39,6 +41,7 @@ class Kernel:
         function.__qualname__ = f"{function.__name__}_{_fingerprint()}"
         self._function = function
         self._compiled: Callable[..., None] | None = None
+        self._lock = Lock()
 
     def __call__(self, *args: Any) -> None:
         """Run it.
@@ -48,20 +51,25 @@ class Kernel:
         *args
             The function's arguments.
         """
-        if self._compiled is None:
-            self._compiled = self._compile(keep=True)
+        with self._lock:
+            if self._compiled is None:
+                self._compiled = self._compile(keep=True)
         try:
             self._compiled(*args)
-        except OSError:
-            # The folder was there, but what was compiled could not be read or written.
-            self._compiled = self._compile(keep=False)
-            self._compiled(*args)
+        except (OSError, EOFError, UnpicklingError):
+            # The folder is there, but what lies in it cannot be read, or nothing written
+            # into it. The function has not run.
+            compiled = self._compile(keep=False)
+            compiled(*args)
+            self._compiled = compiled
 
     def _compile(self, *, keep: bool) -> Callable[..., None]:
         try:
             compiled: Callable[..., None] = njit(nogil=True, cache=keep, **_OPTIONS)(self._function)
         except RuntimeError:
             # Numba's error where it finds no folder to keep it in.
+            if not keep:
+                raise
             return self._compile(keep=False)
         return compiled
 
@@ -70,6 +78,8 @@ class Kernel:
 def _fingerprint() -> str:
     """Digest the sources of all kernels."""
     digest = sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    # Adam's constants are compiled into the kernels too.
+    for path in [*sorted(here.glob("*.py")), here.parent / "_inner_loop.py"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from sk_petridish.dish._dish import DishBatch
 from sk_petridish.dish._statistic import Curves
@@ -35,6 +37,8 @@ _LOSSES = {"bce": BCE, "cross_entropy": CROSS_ENTROPY, "mse": MSE}
 _SUMMED = 8
 # Memory for what is kept of training until the way back.
 _MAX_KEPT_BYTES = 2**27
+# Memory for derivatives with respect to losses, and for sums, on the way back.
+_MAX_PIECE_BYTES = 2**25
 
 _measure, _differentiate = Kernel(measure), Kernel(differentiate)
 
@@ -63,8 +67,15 @@ def curves(
     Raises
     ------
     ValueError
-        If a motif is recurrent and the samples are no sequences.
+        If a motif is recurrent and the samples are no sequences, sequences and labels do
+        not fit together, or the network was built for another precision.
     """
+    precision = dishes.x_train.detach().numpy().dtype
+    if network.programs.parameters.dtype != precision:
+        raise ValueError(
+            f"The dishes are of {precision}, but the network was built for "
+            f"{network.programs.parameters.dtype}."
+        )
     if network.is_recurrent and dishes.x_train.ndim == 3:
         raise ValueError("Recurrent motifs need sequences, but samples have no time steps.")
     data = dishes.x_train, dishes.y_train, dishes.x_valid, dishes.y_valid
@@ -83,6 +94,7 @@ class _Measured(torch.autograd.Function):
         return torch.from_numpy(run.measure()).to(data[0].dtype)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,) = gradients
         return None, *map(torch.from_numpy, ctx.run.differentiate(gradient.double().numpy()))
@@ -104,24 +116,21 @@ class _Run:
         theta_init = network.initial_weights(dishes.draw_weights)
         self._train = _Packed(dishes.x_train, dishes.y_train, inner.n_batches, inner.loss)
         self._valid = _Packed(dishes.x_valid, dishes.y_valid, 1, inner.loss)
-        # Room for as many rows of as many samples as there are at most, and a frame more.
-        rows = int(network.programs.n_rows.max())
-        frame = rows * max(len(packed.samples.share) for packed in (self._train, self._valid))
+        # Room for the longest frames, and one more.
+        packed = self._train.samples, self._valid.samples
+        frame = int(network.programs.n_rows.max()) * max(len(samples.share) for samples in packed)
+        # Plain numbers: kernels are compiled for the types that they are given.
         self._plan = Plan(
             n_motifs=network.n_motifs,
             n_initial=theta_init.shape[1],
-            n_inputs=dishes.settings.widths.n_inputs,
-            n_outputs=dishes.settings.widths.n_outputs,
-            n_time_steps=self._train.n_time_steps,
-            n_scored=self._train.n_scored,
-            row_train=len(self._train.samples.share),
-            row_valid=len(self._valid.samples.share),
+            n_inputs=int(dishes.settings.widths.n_inputs),
+            n_outputs=int(dishes.settings.widths.n_outputs),
             start=frame,
-            n_values=frame * (1 + self._train.n_time_steps),
+            n_values=frame * (1 + max(samples.n_time_steps for samples in packed)),
             n_weights=_padded(int(np.diff(network.programs.first_weight).max()), theta_init),
             steps=int(checkpoints[-1]),
-            lr=inner.lr,
-            l2=inner.l2,
+            lr=float(inner.lr),
+            l2=float(inner.l2),
             adam=inner.optimizer == "adam",
             loss=_LOSSES[inner.loss],
         )
@@ -157,44 +166,74 @@ class _Run:
 
     def differentiate(self, curves: NDArray[np.float64]) -> list[Floats]:
         """Carry derivatives with respect to the curves back to the data."""
-        weights = self._weights(curves)
-        sizes = [*self._train.sizes, *self._valid.sizes]
+        n_data, n_train = sum(self._train.sizes + self._valid.sizes), sum(self._train.sizes)
         n_groups = -(-self._plan.n_motifs // _SUMMED)
-        sums = np.zeros((self._n_dishes * n_groups, sum(sizes)), self._dtype)
+        gradients = np.zeros((self._n_dishes, n_data), self._dtype)
+        # In pieces, since every group needs room for its sums and for weights of all losses.
+        bytes_a_group = 8 * (n_data + 2 * _SUMMED * (self._plan.steps + 1))
+        size = max(1, _MAX_PIECE_BYTES // bytes_a_group)
+        for begin in range(0, self._n_dishes * n_groups, size):
+            groups = np.arange(begin, min(begin + size, self._n_dishes * n_groups))
+            sums = self._differentiate(groups, self._weights(curves, groups, n_groups), n_data)
+            # One after the other, so that sums do not depend on the pieces.
+            np.add.at(gradients, groups // n_groups, sums)
+        return [
+            *self._train.unpack(gradients[:, :n_train]),
+            *self._valid.unpack(gradients[:, n_train:]),
+        ]
+
+    def _differentiate(self, groups: Integers, weights: NDArray[np.float64], n_data: int) -> Floats:
+        """Give the gradients of groups of motif-networks, (n_groups, n_data)."""
+        sums = np.zeros((len(groups), n_data), self._dtype)
 
         def compute(first: int, last: int) -> None:
-            room = np.zeros(room_to_differentiate(self._plan, sum(sizes)), self._dtype)
+            room = np.zeros(room_to_differentiate(self._plan, n_data), self._dtype)
             _differentiate(
-                first, last, _SUMMED, *self._common, weights, self._gradients, room, sums
+                groups[first],
+                groups[last - 1] + 1,
+                _SUMMED,
+                *self._common,
+                weights[first:last],
+                self._gradients,
+                room,
+                sums[first:last],
             )
 
-        self._share_out(compute, len(sums))
-        summed = sums.reshape(self._n_dishes, n_groups, -1).sum(axis=1)
-        n_train = sum(self._train.sizes)
-        return [*self._train.unpack(summed[:, :n_train]), *self._valid.unpack(summed[:, n_train:])]
+        self._share_out(compute, len(groups))
+        return sums
 
-    def _weights(self, curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _weights(
+        self, curves: NDArray[np.float64], groups: Integers, n_groups: int
+    ) -> NDArray[np.float64]:
         """Turn derivatives with respect to curves into those with respect to all losses.
 
         Returns
         -------
-        ndarray of shape (n_dishes, n_motifs, steps + 1, 2)
+        ndarray of shape (n_groups, motifs of a group, steps + 1, 2)
             For training and validation loss at every step.
         """
-        weights = np.zeros((*curves.shape[:2], self._plan.steps + 1, 2))
-        for index, step in enumerate(self._checkpoints):
-            weights[:, :, step] += curves[:, :, index, :2]
-            before = slice(step) if step else slice(1)
-            weights[:, :, before, 0] += curves[:, :, index, 2:] / max(step, 1)
+        weights = np.zeros((len(groups), _SUMMED, self._plan.steps + 1, 2))
+        for out, group in zip(weights, groups, strict=True):
+            begin = group % n_groups * _SUMMED
+            of_group = curves[group // n_groups, begin : begin + _SUMMED]
+            out = out[: len(of_group)]
+            out[:, self._checkpoints] = of_group[:, :, :2]
+            # A mean over all steps before one: from there on down, sums from the end.
+            means = np.zeros(out.shape[:2])
+            last = np.maximum(self._checkpoints - 1, 0)
+            np.add.at(means.T, last, (of_group[:, :, 2] / (last + 1)).T)
+            out[:, :, 0] += means[:, ::-1].cumsum(axis=1)[:, ::-1]
         return weights
 
     def _share_out(self, compute: Callable[[int, int], None], n: int) -> None:
         """Compute n items in contiguous pieces, by as many threads as there are jobs."""
-        if self._n_jobs == 1:
-            compute(0, n)
-            return
-        # More pieces than threads, for when one of the processors is busy otherwise.
+        # More pieces than threads, for when one of the processors is busy otherwise; and
+        # between two of them Ctrl-C is heard.
         bounds = np.unique(np.linspace(0, n, 4 * self._n_jobs + 1).astype(int)).tolist()
+        if self._n_jobs == 1:
+            for first, last in itertools.pairwise(bounds):
+                compute(first, last)
+            return
         with ThreadPoolExecutor(self._n_jobs) as pool:
             list(pool.map(compute, bounds[:-1], bounds[1:]))
 
@@ -206,25 +245,32 @@ class _Packed:
         self._shapes = x.shape, y.shape
         self._n_batches = n_batches
         # A sample without time steps is a sequence of one.
-        self.n_time_steps = x.shape[2] if x.ndim == 4 else 1
-        self.n_scored = y.shape[2] if y.ndim == 4 else 1
+        n_time_steps = x.shape[2] if x.ndim == 4 else 1
+        n_scored = y.shape[2] if y.ndim == 4 else 1
+        if n_scored not in (1, n_time_steps):
+            raise ValueError(
+                f"Sequences have {n_time_steps} time steps, but labels {n_scored}; there is one "
+                "label for every time step, or one for the last."
+            )
         rows_x, rows_y = self._pack(x), self._pack(y)
         self._n_samples = x.shape[1] // n_batches
         share = np.zeros(rows_x.shape[-1], rows_x.dtype)
-        n_compared = self.n_scored * (1 if loss == "cross_entropy" else y.shape[-1])
+        n_compared = n_scored * (1 if loss == "cross_entropy" else y.shape[-1])
         share[: self._n_samples] = 1 / (self._n_samples * n_compared)
-        self.samples = Samples(rows_x.ravel(), rows_y.ravel(), share, n_batches)
+        self.samples = Samples(
+            rows_x.ravel(), rows_y.ravel(), share, n_batches, n_time_steps, n_scored
+        )
         self.sizes = [rows_x[0].size, rows_y[0].size]
 
     def _pack(self, data: Tensor) -> Floats:
-        """Lay out as (n_dishes, n_batches, time steps, units, samples), padded with zeros."""
+        """Lay out as (n_dishes, n_batches, time steps, units, samples), padded."""
         array = data.detach().numpy()
         n_dishes, n_samples, units = len(array), array.shape[1], array.shape[-1]
         array = array.reshape(n_dishes, self._n_batches, n_samples // self._n_batches, -1, units)
         array = np.moveaxis(array, 2, -1)
-        packed = np.zeros((*array.shape[:-1], _padded(array.shape[-1], array)), array.dtype)
-        packed[..., : array.shape[-1]] = array
-        return packed
+        # By the last sample again: where this one is computed, so are they.
+        padding = _padded(array.shape[-1], array) - array.shape[-1]
+        return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, padding)], mode="edge")
 
     def unpack(self, gradients: Floats) -> list[Floats]:
         """Bring (n_dishes, x and y) back into the shape of the data."""

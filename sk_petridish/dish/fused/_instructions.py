@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ._compile import compiled, inlined
 from ._functions import sigmoid, tanh
-from ._vectors import add_totals, load, n_lanes, spread, store, total, where_positive
+from ._vectors import add_totals, constant, load, n_lanes, spread, store, total, where_positive
 
 LINEAR, SIGMOID, TANH, LEAKY_RELU, ADD, MULTIPLY, BLEND = range(7)
 """Instructions. An ADD is scaled, by which a mean is made of it."""
@@ -68,12 +68,15 @@ class Layout(NamedTuple):
         Length of a row.
     n_frames : int
         Time steps.
+    n_scored : int
+        How many of the last of them have labels.
     """
 
     start: int
     frame: int
     row: int
     n_frames: int
+    n_scored: int
 
 
 @inlined
@@ -417,7 +420,7 @@ def _slope(kind: int, x: Any, y: Any, parameter: Any) -> Any:
         return parameter * y * (1.0 - y)
     if kind == TANH:
         return 1.0 - y * y
-    return where_positive(x, x * 0.0 + 1.0, parameter)
+    return where_positive(x, constant(x, 1.0), parameter)
 
 
 @inlined
@@ -427,7 +430,7 @@ def _curvature(kind: int, y: Any, slope: Any, parameter: Any) -> Any:
         return parameter * slope * (1.0 - 2.0 * y)
     if kind == TANH:
         return -2.0 * y * slope
-    return y * 0.0
+    return constant(y, 0.0)
 
 
 @inlined

@@ -59,12 +59,16 @@ class Samples(NamedTuple):
         What a number that is compared contributes to the mean loss; zero for padding.
     n_batches : int
         Mini-batches.
+    n_time_steps, n_scored : int
+        Length of the sequences, and for how many of their last steps there are labels.
     """
 
     x: Floats
     y: Floats
     share: Floats
     n_batches: int
+    n_time_steps: int
+    n_scored: int
 
 
 class Plan(NamedTuple):
@@ -78,10 +82,6 @@ class Plan(NamedTuple):
         Initial weights a dish.
     n_inputs, n_outputs : int
         Widths.
-    n_time_steps, n_scored : int
-        Length of the sequences, and for how many of their last steps there are labels.
-    row_train, row_valid : int
-        Samples, padded to whole vectors.
     start : int
         Where the first frame begins: behind one of zeros, carried from nowhere.
     n_values, n_weights : int
@@ -101,10 +101,6 @@ class Plan(NamedTuple):
     n_initial: int
     n_inputs: int
     n_outputs: int
-    n_time_steps: int
-    n_scored: int
-    row_train: int
-    row_valid: int
     start: int
     n_values: int
     n_weights: int
@@ -257,10 +253,17 @@ def _back(plan: Any, room: Any) -> Any:
 
 
 @inlined
-def _data(plan: Any, samples: Any, d: int, row: int) -> Any:
+def _lengths(plan: Any, samples: Any) -> Any:
+    """Give how many numbers a dish's inputs and labels are."""
+    n_rows = samples.n_batches * len(samples.share)
+    n_x, n_y = samples.n_time_steps * plan.n_inputs, samples.n_scored * plan.n_outputs
+    return n_rows * n_x, n_rows * n_y
+
+
+@inlined
+def _data(plan: Any, samples: Any, d: int) -> Any:
     """Find the data of a dish."""
-    n_x = samples.n_batches * plan.n_time_steps * plan.n_inputs * row
-    n_y = samples.n_batches * plan.n_scored * plan.n_outputs * row
+    n_x, n_y = _lengths(plan, samples)
     return Data(
         beyond(address(samples.x), d * n_x),
         beyond(address(samples.y), d * n_y),
@@ -269,15 +272,20 @@ def _data(plan: Any, samples: Any, d: int, row: int) -> Any:
 
 
 @inlined
-def _adjoints(plan: Any, n_batches: int, row: int, data: Any, room: Any) -> Any:
+def _adjoints(plan: Any, samples: Any, room: Any) -> Any:
     """Lay out the adjoints of a dish's data; give where the room behind them begins."""
-    n_x = n_batches * plan.n_time_steps * plan.n_inputs * row
-    n_y = n_batches * plan.n_scored * plan.n_outputs * row
-    return Data(room, beyond(room, n_x), data.share), beyond(room, n_x + n_y)
+    n_x, n_y = _lengths(plan, samples)
+    return Data(room, beyond(room, n_x), address(samples.share)), beyond(room, n_x + n_y)
 
 
 @inlined
-def _motif(programs: Any, plan: Any, m: int) -> Any:
+def _layout(plan: Any, n_rows: int, samples: Any) -> Any:
+    row = len(samples.share)
+    return Layout(plan.start, n_rows * row, row, samples.n_time_steps, samples.n_scored)
+
+
+@inlined
+def _motif(programs: Any, plan: Any, m: int, train: Any, valid: Any) -> Any:
     """Find what belongs to a motif."""
     code = Code(
         address(programs.instructions),
@@ -291,8 +299,8 @@ def _motif(programs: Any, plan: Any, m: int) -> Any:
     n_weights = programs.first_weight[m + 1] - programs.first_weight[m]
     return Motif(
         code,
-        Layout(plan.start, n_rows * plan.row_train, plan.row_train, plan.n_time_steps),
-        Layout(plan.start, n_rows * plan.row_valid, plan.row_valid, plan.n_time_steps),
+        _layout(plan, n_rows, train),
+        _layout(plan, n_rows, valid),
         (n_weights + lanes - 1) // lanes * lanes,
     )
 
@@ -338,9 +346,9 @@ def _begin(programs: Any, m: int, theta_init: Any, work: Any, n_weights: int) ->
 @inlined
 def _scored(plan: Any, code: Any, at: Any, batch: int, scored: int) -> Any:
     """Give where the outputs and labels begin of a time step that has labels."""
-    t = at.n_frames - plan.n_scored + scored
+    t = at.n_frames - at.n_scored + scored
     z = at.start + t * at.frame + code.out * at.row
-    return z, (batch * plan.n_scored + scored) * plan.n_outputs * at.row
+    return z, (batch * at.n_scored + scored) * plan.n_outputs * at.row
 
 
 @compiled
@@ -353,9 +361,10 @@ def _evaluate(
         x = (batch * at.n_frames + t) * length
         _move(beyond(work.values, at.start + t * at.frame), beyond(data.x, x), length)
     forward(code, at, work.theta, work.values)
+    # Those of what is carried from before the first frame are added up, but never read.
     _clear(beyond(work.adjoints, at.start), at.n_frames * at.frame)
     value = 0.0
-    for scored in range(plan.n_scored):
+    for scored in range(at.n_scored):
         z, y = _scored(plan, code, at, batch, scored)
         value += loss(
             plan.loss,
@@ -396,9 +405,13 @@ def _evaluate_back(
     ``back.direction``.
     """
     backward(code, at, work.theta, work.values, work.adjoints, work.theta, False)
+    length = plan.n_inputs * at.row
+    for t in range(at.n_frames):
+        # The input does not move; other frames may have left something here.
+        _clear(beyond(back.tangents, at.start + t * at.frame), length)
     forward_along(code, at, work.theta, back.direction, work.values, back.tangents)
     _clear(beyond(back.adjoint_tangents, at.start), at.n_frames * at.frame)
-    for scored in range(plan.n_scored):
+    for scored in range(at.n_scored):
         z, y = _scored(plan, code, at, batch, scored)
         loss_along(
             plan.loss,
@@ -424,7 +437,6 @@ def _evaluate_back(
         back.adjoint_tangents,
         back.theta,
     )
-    length = plan.n_inputs * at.row
     for t in range(at.n_frames):
         x = (batch * at.n_frames + t) * length
         moved = beyond(back.adjoint_tangents, at.start + t * at.frame)
@@ -470,8 +482,8 @@ def measure(
     work, scratch = _work(plan, 1, address(room))
     for network in range(first, last):
         d, m = network // plan.n_motifs, network % plan.n_motifs
-        motif = _motif(programs, plan, m)
-        seen, unseen = _data(plan, train, d, plan.row_train), _data(plan, valid, d, plan.row_valid)
+        motif = _motif(programs, plan, m, train, valid)
+        seen, unseen = _data(plan, train, d), _data(plan, valid, d)
         theta = beyond(address(theta_init), d * plan.n_initial)
         _begin(programs, m, theta, work, motif.n_weights)
         summed, recorded = 0.0, 0
@@ -581,14 +593,14 @@ def differentiate(
         Motif-networks in a group, all of the same dish; a dish's last may have fewer.
     programs, plan, theta_init, train, valid
         As in :func:`measure`.
-    weights : ndarray of shape (n_dishes, n_motifs, steps + 1, 2), float64
+    weights : ndarray of shape (last - first, n_summed, steps + 1, 2), float64
         Derivatives with respect to the training and the validation loss before each
         step, and after the last.
     gradients : ndarray of shape (n_kept, steps * n_weights)
         Gradients of the weights, as :func:`measure` left them.
     room : ndarray of shape (room_to_differentiate(plan, n_data),)
         Room, zero at first.
-    sums : ndarray of shape (n_groups, n_data)
+    sums : ndarray of shape (last - first, n_data)
         Where the sums over the motif-networks of a group go, zero at first: derivatives
         with respect to training inputs and labels, and to those for validation, laid out
         as these.
@@ -599,18 +611,27 @@ def differentiate(
     n_groups = (plan.n_motifs + n_summed - 1) // n_summed
     for group in range(first, last):
         d, begin = group // n_groups, group % n_groups * n_summed
-        seen, unseen = _data(plan, train, d, plan.row_train), _data(plan, valid, d, plan.row_valid)
-        seen_adjoints, after = _adjoints(plan, train.n_batches, plan.row_train, seen, own)
-        unseen_adjoints, _ = _adjoints(plan, 1, plan.row_valid, unseen, after)
+        seen, unseen = _data(plan, train, d), _data(plan, valid, d)
+        seen_adjoints, after = _adjoints(plan, train, own)
+        unseen_adjoints, _ = _adjoints(plan, valid, after)
         data, adjoints = (seen, unseen), (seen_adjoints, unseen_adjoints)
         theta = beyond(address(theta_init), d * plan.n_initial)
         for m in range(begin, min(begin + n_summed, plan.n_motifs)):
-            motif, network = _motif(programs, plan, m), d * plan.n_motifs + m
+            motif, network = _motif(programs, plan, m, train, valid), d * plan.n_motifs + m
             _begin(programs, m, theta, work, motif.n_weights)
             _train_again(plan, motif, network, seen, train.n_batches, gradients, scratch, work)
             _clear(own, n_data)
-            _go_back(plan, motif, weights[d, m], data, adjoints, train.n_batches, work, back)
+            _go_back(
+                plan,
+                motif,
+                weights[group - first, m - begin],
+                data,
+                adjoints,
+                train.n_batches,
+                work,
+                back,
+            )
             for i in range(n_data):
                 # What diverged has no say.
                 if math.isfinite(own[i]):
-                    sums[group, i] += own[i]
+                    sums[group - first, i] += own[i]

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba.core.extending import intrinsic
 from numba.extending import lower_builtin, models, register_model, type_callable
 from numba.np.arrayobj import make_array
-from numba.types import CPointer, Float, Integer, Type, float64, intp, none
+from numba.types import CPointer, Float, Type, float64, intp, none
 
 N_REGISTERS, REGISTER_BYTES = 3, 32
 
@@ -404,9 +404,7 @@ def _define_arithmetic(operation: Callable[..., Any], instruction: str) -> None:
     def _(typing_context: Any) -> Any:
         def typer(a: Type, b: Type) -> Vector | None:
             for vector, other in ((a, b), (b, a)):
-                if isinstance(vector, Vector) and (
-                    other == vector or isinstance(other, Float | Integer)
-                ):
+                if isinstance(vector, Vector) and (other == vector or isinstance(other, Float)):
                     return vector
             return None
 
@@ -428,10 +426,8 @@ def _define_arithmetic(operation: Callable[..., Any], instruction: str) -> None:
         operands = [*map(widen, args, signature.args)]
         return _by_register(step)(context, builder, signature, operands)
 
-    for number in (Float, Integer):
-        lower_builtin(operation, Vector, number)(lower)
-        lower_builtin(operation, number, Vector)(lower)
-    lower_builtin(operation, Vector, Vector)(lower)
+    for kinds in ((Vector, Vector), (Vector, Float), (Float, Vector)):
+        lower_builtin(operation, *kinds)(lower)
 
 
 for _operation, _instruction in (
