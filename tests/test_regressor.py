@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sk_petridish import PetriDishRegressor, _regressor
 from sk_petridish._threads import one_torch_thread
+from sk_petridish.blueprints import Blueprint, Node, Operation, _operations, register_operation
 from sk_petridish.dish import NumbaEngine, _measure, draw_dish
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask
@@ -63,6 +64,44 @@ def test_fitted_attributes_say_what_happened(problem):
     assert dish.n_features_in_ == 1
     assert dish.motif_space_ is not dish.motif_space
     assert dish.dishes_[0].x_train.shape == (8, 10)
+
+
+def test_engines_and_threads_change_nothing_that_matters(problem):
+    X, y = problem
+    one = fast().fit(X, y)
+    np.testing.assert_array_equal(fast(n_jobs=2).fit(X, y).predict(X), one.predict(X))
+    reference = fast(engine="torch").fit(X, y)
+    assert reference.engine_ == "torch"
+    np.testing.assert_allclose(one.predict(X), reference.predict(X), rtol=1e-6)
+    single = fast(dtype="float32").fit(X, y)
+    np.testing.assert_allclose(single.predict(X), reference.predict(X), rtol=0.02)
+
+
+class SometimesSine(SigmoidSlope):
+    """Slopes whose network ends in a sine, which has no kernel, if they are above one."""
+
+    def blueprint(self, row):
+        blueprint = super().blueprint(row)
+        if row[0] <= 1:
+            return blueprint
+        *nodes, readout = blueprint.nodes
+        sine = Node("test_sine", (len(nodes) - 1,))
+        return Blueprint((*nodes, sine, Node("linear", (len(nodes),), units=readout.units)))
+
+
+def test_motifs_without_a_kernel_go_to_the_reference_and_leave_the_others_alone(problem):
+    if "test_sine" not in _operations._REGISTRY:
+        register_operation(Operation("test_sine", torch.sin))
+    X, y = problem
+    low, high = X[X[:, 0] <= 1], X[X[:, 0] > 1]
+    assert fast(motif_space=SometimesSine()).fit(X, y).engine_ == "torch"
+    dish = fast(motif_space=SometimesSine()).fit(low, y[X[:, 0] <= 1])
+    assert dish.engine_ == "numba"
+    together = dish.predict(X)
+    np.testing.assert_array_equal(together[X[:, 0] <= 1], dish.predict(low))
+    np.testing.assert_allclose(together[X[:, 0] > 1], dish.predict(high), rtol=1e-9)
+    with pytest.raises(ValueError, match=r"no kernel for the operations \['test_sine'\]"):
+        fast(motif_space=SometimesSine(), engine="numba").fit(X, y)
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numpy.typing import NDArray
-
 from ._compile import compiled, inlined
 from ._functions import sigmoid, tanh
 from ._vectors import add_totals, constant, load, n_lanes, spread, store, total, where_positive
@@ -35,10 +33,10 @@ class Code(NamedTuple):
 
     Parameters
     ----------
-    instructions : ndarray of shape (n_instructions * N_COLUMNS,), int64
-        The table of all programs, flat.
-    parameters : ndarray of shape (n_instructions,)
-        One number for each, such as a slope.
+    instructions : pointer to n_instructions * N_COLUMNS int64
+        The table of all programs.
+    parameters : pointer to n_instructions numbers
+        One for each, such as a slope.
     first, last : int
         This program's instructions.
     n_inputs : int
@@ -47,8 +45,8 @@ class Code(NamedTuple):
         The first row of the output.
     """
 
-    instructions: NDArray[Any]
-    parameters: NDArray[Any]
+    instructions: Any
+    parameters: Any
     first: int
     last: int
     n_inputs: int
