@@ -124,8 +124,8 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         Share of the motifs held out by ``early_stopping``.
     engine : {"auto", "numba", "torch"}, default="auto"
         What runs the inner loop. ``"numba"``: compiled kernels, on the CPU only, for
-        motifs whose operations have one; they are compiled at the first use, in half a
-        minute for each precision, and kept on disk. ``"torch"``: plain PyTorch, for every motif and
+        motifs whose operations have one; they are compiled at the first use, in well
+        under a minute for each precision, and kept on disk. ``"torch"``: plain PyTorch, for every motif and
         device, ten to a hundred times slower on the CPU. ``"auto"``: kernels where
         they can.
     device : str, default="cpu"
