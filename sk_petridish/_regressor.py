@@ -125,9 +125,9 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     engine : {"auto", "numba", "torch"}, default="auto"
         What runs the inner loop. ``"numba"``: compiled kernels, on the CPU only, for
         motifs whose operations have one; they are compiled at the first use, in well
-        under a minute for each precision, and kept on disk. ``"torch"``: plain PyTorch, for every motif and
-        device, ten to a hundred times slower on the CPU. ``"auto"``: kernels where
-        they can.
+        under a minute for each precision, and kept on disk. ``"torch"``: plain PyTorch,
+        for every motif and device, five to fifty times slower on the CPU. ``"auto"``:
+        kernels where they can.
     device : str, default="cpu"
         A torch device.
     n_jobs : int, default=None
