@@ -19,16 +19,15 @@ from sk_petridish.dish._statistic import Curves
 from ._compile import Kernel
 from ._losses import BCE, CROSS_ENTROPY, MSE
 from ._program import FusedNetwork
-from ._training import (
+from ._structures import (
     Floats,
     Integers,
     Plan,
     Samples,
-    differentiate,
-    measure,
     room_to_differentiate,
     room_to_measure,
 )
+from ._training import differentiate, measure
 from ._vectors import n_lanes_of
 
 _LOSSES = {"bce": BCE, "cross_entropy": CROSS_ENTROPY, "mse": MSE}

@@ -12,7 +12,7 @@ import numpy as np
 from sk_petridish.blueprints import CARRIED, INPUT, Blueprint, Node, Widths, get_operation
 
 from ._instructions import ADD, BLEND, LEAKY_RELU, LINEAR, MULTIPLY, SIGMOID, TANH
-from ._training import Floats, Integers, Programs
+from ._structures import Floats, Integers, Programs
 
 # torch's.
 _LEAK = 0.01
