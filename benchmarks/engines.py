@@ -27,15 +27,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-IMPLEMENTATIONS = {
-    "fused engine": "ours",
-    "fused engine, float64": "ours",
-    "torch engine": "ours",
-    "torch engine, float64": "ours",
-    "plain autograd": "plain_torch",
-    "torchopt": "with_torchopt",
-    "higher": "with_higher",
-    "JAX": "with_jax",
+# The module of each in opponents/, and what its function is given besides the problem.
+IMPLEMENTATIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "fused engine": ("ours", {"name": "numba"}),
+    "fused engine, float64": ("ours", {"name": "numba", "dtype": "float64"}),
+    "torch engine": ("ours", {"name": "torch"}),
+    "torch engine, float64": ("ours", {"name": "torch", "dtype": "float64"}),
+    "plain autograd": ("plain_torch", {}),
+    "torchopt": ("with_torchopt", {}),
+    "higher": ("with_higher", {}),
+    "JAX": ("with_jax", {}),
 }
 SIZES = (15, 150, 1500)
 
@@ -46,14 +47,8 @@ def prepare(name: str, n_motifs: int) -> Callable[[], tuple]:
 
     from opponents import problem
 
-    module = import_module(f"opponents.{IMPLEMENTATIONS[name]}")
-    options = {
-        "fused engine": {"name": "numba"},
-        "fused engine, float64": {"name": "numba", "dtype": "float64"},
-        "torch engine": {"name": "torch"},
-        "torch engine, float64": {"name": "torch", "dtype": "float64"},
-    }
-    return module.prepare(problem.make(n_motifs), **options.get(name, {}))
+    module, options = IMPLEMENTATIONS[name]
+    return import_module(f"opponents.{module}").prepare(problem.make(n_motifs), **options)
 
 
 def work(name: str, n_motifs: int, budget: float) -> None:

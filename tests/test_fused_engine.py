@@ -131,15 +131,15 @@ def test_both_engines_agree_over_fifty_steps(loss, optimizer):
     agree([space.blueprint(row) for row in slopes], batch, (0, 25, 50), seed=0)
 
 
-def small_problem(n_motifs=21, **changes):
-    dishes = [draw_dish(make_settings(steps=20, **changes), seed) for seed in range(3)]
-    slopes = np.random.default_rng(0).uniform(0.2, 2, (n_motifs, 2))
+def small_problem():
+    dishes = [draw_dish(make_settings(steps=20), seed) for seed in range(3)]
+    slopes = np.random.default_rng(0).uniform(0.2, 2, (21, 2))
     motifs = [SigmoidSlope(2).blueprint(row) for row in slopes]
     return motifs, DishBatch.stack(dishes, torch.float64, "cpu")
 
 
-def ones(batch, motifs, n_checkpoints=1):
-    return torch.ones(len(batch.seeds), len(motifs), n_checkpoints, 3, dtype=torch.float64)
+def ones(batch, motifs):
+    return torch.ones(len(batch.seeds), len(motifs), 1, 3, dtype=torch.float64)
 
 
 def test_single_precision_is_as_precise_as_that():

@@ -40,15 +40,18 @@ def tensors(problem: Problem) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor
     return theta, slopes, torch.from_numpy(problem.y), torch.from_numpy(problem.losses)
 
 
+def inputs(problem: Problem) -> list[Tensor]:
+    """Give training and validation inputs, fresh, to be differentiated by."""
+    arrays = problem.x_train, problem.x_valid
+    return [torch.from_numpy(array).clone().requires_grad_() for array in arrays]
+
+
 def prepare(problem: Problem) -> Step:
     """Give a function that computes the gradient."""
     start, slopes, y, losses = tensors(problem)
 
     def step():
-        x_train, x_valid = (
-            torch.from_numpy(array).clone().requires_grad_()
-            for array in (problem.x_train, problem.x_valid)
-        )
+        x_train, x_valid = inputs(problem)
         theta = {name: value.clone().requires_grad_() for name, value in start.items()}
         first = {name: torch.zeros_like(value) for name, value in theta.items()}
         second = {name: torch.zeros_like(value) for name, value in theta.items()}

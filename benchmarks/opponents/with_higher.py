@@ -7,7 +7,7 @@ import torch
 
 from .networks import Networks
 from .ours import Step
-from .plain_torch import bce, outer_loss, tensors
+from .plain_torch import bce, inputs, outer_loss, tensors
 from .problem import BETA_1, BETA_2, EPSILON, L2, LR, Problem
 
 
@@ -16,10 +16,7 @@ def prepare(problem: Problem) -> Step:
     start, slopes, y, losses = tensors(problem)
 
     def step():
-        x_train, x_valid = (
-            torch.from_numpy(array).clone().requires_grad_()
-            for array in (problem.x_train, problem.x_valid)
-        )
+        x_train, x_valid = inputs(problem)
         networks = Networks({name: value.clone() for name, value in start.items()}, slopes)
         adam = torch.optim.Adam(
             networks.parameters(), lr=LR, betas=(BETA_1, BETA_2), eps=EPSILON, weight_decay=L2

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 import torchopt
 
 from .networks import Networks
 from .ours import Step
-from .plain_torch import bce, outer_loss, tensors
+from .plain_torch import bce, inputs, outer_loss, tensors
 from .problem import BETA_1, BETA_2, EPSILON, L2, LR, UNDER_ROOT, Problem
 
 
@@ -16,10 +15,7 @@ def prepare(problem: Problem) -> Step:
     start, slopes, y, losses = tensors(problem)
 
     def step():
-        x_train, x_valid = (
-            torch.from_numpy(array).clone().requires_grad_()
-            for array in (problem.x_train, problem.x_valid)
-        )
+        x_train, x_valid = inputs(problem)
         networks = Networks({name: value.clone() for name, value in start.items()}, slopes)
         optimizer = torchopt.MetaAdam(
             networks,
