@@ -4,45 +4,39 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import torch
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.base import RegressorMixin, clone
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._targets import Losses, average_repeats, check_ordering, validate_losses
-from ._threads import one_torch_thread
-from ._validation import Interval, StrOptions, fit_context
-from .blueprints import Blueprint, Widths
-from .dish import (
-    INNER_LOSSES,
-    OUTER_LOSSES,
-    STATISTICS,
-    Dish,
-    DishSettings,
-    Engine,
-    InitialWeights,
-    InnerLoop,
-    Known,
-    OuterLoop,
-    calibrate,
-    choose_engine,
-    draw_dish,
-    learn,
-    measure_motifs,
+from ._callbacks import FitHooks, OuterSteps
+from ._learning import Outcome, Problem
+from ._leaving_out import Mask, hold_out, leave_out
+from ._parameters import DishParameters
+from ._scikit import fit_context
+from ._targets import (
+    GroundTruth,
+    Losses,
+    LossScale,
+    check_ordering,
+    join_repeats,
+    validate_losses,
+    validate_weights,
 )
+from ._threads import one_torch_thread
+from ._uncertainty import SpreadCalibration, spread_over_dishes
+from .blueprints import Blueprint
+from .dish import Dish, DishSettings, Learned, draw_dish, learn, measure_motifs, read_losses
 from .motifs import Motifs, MotifSpace, SigmoidSlope
-from .motifs._settings import PAPER
-from .tasks import Task
 
 
-class PetriDishRegressor(RegressorMixin, BaseEstimator):
+class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters):
     """Predict ground-truth losses of motifs by running them in learned dishes.
 
     A Synthetic Petri Dish [1]_ puts each motif into a tiny network, trains that
@@ -110,6 +104,11 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     max_outer_loss : float, default=0.5
         A dish whose normalised mean squared error over the training motifs ends
         above this did not converge, and is left out of predictions.
+    leave_out : float, default=0.2
+        Share of the motifs that each dish does not see; every motif is left out by as
+        many dishes, whose predictions of it calibrate the spread. 0 leaves none out, and
+        the spread as it is; so do fewer than ``2 / leave_out`` dishes or
+        ``1 / leave_out`` motifs.
     batch_size : int, default=40
         Motif-networks in an outer step, drawn without replacement where there are
         more.
@@ -136,6 +135,15 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         otherwise, -1 all processors.
     dtype : {"float64", "float32"}, default="float64"
         Precision of the inner loop.
+    callbacks : list of skorch callbacks, default=None
+        Told of every outer step, as instances or ``(name, instance)`` tuples. Their
+        ``net.history`` records ``"outer_loss"``, ``"dish_losses"`` and, with
+        ``early_stopping``, ``"held_out_loss"``; ``net.module_.dishes()`` are the dishes as
+        learned so far. scikit-learn's own callbacks go to :meth:`set_callbacks`.
+    warm_start : bool, default=False
+        Whether another ``fit`` goes on from the dishes of the last one, as
+        :meth:`partial_fit` does, with the motifs that it is given. With more
+        ``n_dishes`` than before, the further ones start anew.
     random_state : int, RandomState instance or None, default=None
         Determines the dishes and the batches of motifs.
     verbose : bool, default=False
@@ -149,11 +157,24 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         Number of dishes that converged.
     loss_curve_ : ndarray of shape (n_iter_,)
         Outer loss before each update, mean over the dishes.
+    history_ : list of dict
+        What skorch and its callbacks recorded of each outer step.
     validation_scores_ : ndarray of shape (n_iter_,) or None
         Negative normalised mean squared error on held-out motifs after each
         update; None without ``early_stopping``.
     n_iter_ : int
-        Outer steps made.
+        Outer steps made; going on adds to these three.
+    X_train_ : ndarray of shape (n_motifs, n_features)
+        Different motifs that dishes learned from.
+    y_train_ : ndarray of shape (n_motifs,)
+        Their losses.
+    sample_weight_train_ : ndarray of shape (n_motifs,)
+        How often each counted.
+    left_out_ : ndarray of shape (n_dishes, n_motifs), bool
+        Which motifs each dish has not seen.
+    oob_prediction_ : ndarray of shape (n_motifs,) or None
+        Predictions of ``X_train_`` by dishes that have not seen them ("out of bag"); None
+        without ``leave_out``.
     engine_ : {"numba", "torch"}
         The engine that learned; with ``engine="auto"``, every motif is predicted by the
         one that can run it.
@@ -202,126 +223,22 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
     True
     """
 
-    motif_space_: MotifSpace
+    dishes_: list[Dish]
+    n_converged_: int
+    left_out_: Mask
+    loss_curve_: Losses
+    history_: list[dict[str, Any]]
+    X_train_: Motifs
+    y_train_: Losses
+    sample_weight_train_: Losses
+    _loss_scale: LossScale
+    _spread: SpreadCalibration
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "motif_space": [MotifSpace, None],
-        "n_dishes": [Interval(Integral, 1, None, closed="left")],
-        "n_inputs": [Interval(Integral, 1, None, closed="left"), None],
-        "n_hidden": [Interval(Integral, 1, None, closed="left"), None],
-        "n_outputs": [Interval(Integral, 1, None, closed="left"), None],
-        "n_synthetic": [Interval(Integral, 1, None, closed="left"), None],
-        "n_batches": [Interval(Integral, 1, None, closed="left"), None],
-        "task": [Task, None],
-        "validation_data": [StrOptions({"copy", "separate"}), None],
-        "learn_labels": ["boolean", None],
-        "init": [StrOptions({"normal", "fan_in"}), None],
-        "init_scale": [Interval(Real, 0, None, closed="neither"), None],
-        "inner_steps": [Interval(Integral, 0, None, closed="left"), None],
-        "inner_lr": [Interval(Real, 0, None, closed="neither"), None],
-        "inner_l2": [Interval(Real, 0, None, closed="left"), None],
-        "inner_optimizer": [StrOptions({"adam", "sgd"}), None],
-        "inner_loss": [StrOptions(set(INNER_LOSSES)), None],
-        "statistic": [StrOptions(set(STATISTICS)), None],
-        "max_iter": [Interval(Integral, 0, None, closed="left"), None],
-        "outer_lr": [Interval(Real, 0, None, closed="neither"), None],
-        "outer_lr_decay": [Interval(Real, 0, None, closed="neither"), None],
-        "outer_lr_steps": ["array-like", None],
-        "outer_l2": [Interval(Real, 0, None, closed="left"), None],
-        "outer_loss": [StrOptions(set(OUTER_LOSSES)), None],
-        "max_outer_loss": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "engine": [StrOptions({"auto", "numba", "torch"})],
-        "device": [str],
-        "n_jobs": [Integral, None],
-        "dtype": [StrOptions({"float64", "float32"})],
-        "random_state": ["random_state"],
-        "verbose": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        motif_space: MotifSpace | None = None,
-        *,
-        n_dishes: int = 24,
-        n_inputs: int | None = None,
-        n_hidden: int | None = None,
-        n_outputs: int | None = None,
-        n_synthetic: int | None = None,
-        n_batches: int | None = None,
-        task: Task | None = None,
-        validation_data: Literal["copy", "separate"] | None = None,
-        learn_labels: bool | None = None,
-        init: Literal["normal", "fan_in"] | None = None,
-        init_scale: float | None = None,
-        inner_steps: int | None = None,
-        inner_lr: float | None = None,
-        inner_l2: float | None = None,
-        inner_optimizer: Literal["adam", "sgd"] | None = None,
-        inner_loss: Literal["bce", "cross_entropy", "mse"] | None = None,
-        statistic: Literal["final_valid", "mean_train", "mean_valid"] | None = None,
-        max_iter: int | None = None,
-        outer_lr: float | None = None,
-        outer_lr_decay: float | None = None,
-        outer_lr_steps: Sequence[int] | None = None,
-        outer_l2: float | None = None,
-        outer_loss: Literal["mse", "rank"] | None = None,
-        max_outer_loss: float = 0.5,
-        batch_size: int = 40,
-        tol: float = 1e-4,
-        n_iter_no_change: int | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.2,
-        engine: Literal["auto", "numba", "torch"] = "auto",
-        device: str = "cpu",
-        n_jobs: int | None = None,
-        dtype: Literal["float64", "float32"] = "float64",
-        random_state: int | np.random.RandomState | None = None,
-        verbose: bool = False,
-    ) -> None:
-        self.motif_space = motif_space
-        self.n_dishes = n_dishes
-        self.n_inputs = n_inputs
-        self.n_hidden = n_hidden
-        self.n_outputs = n_outputs
-        self.n_synthetic = n_synthetic
-        self.n_batches = n_batches
-        self.task = task
-        self.validation_data = validation_data
-        self.learn_labels = learn_labels
-        self.init = init
-        self.init_scale = init_scale
-        self.inner_steps = inner_steps
-        self.inner_lr = inner_lr
-        self.inner_l2 = inner_l2
-        self.inner_optimizer = inner_optimizer
-        self.inner_loss = inner_loss
-        self.statistic = statistic
-        self.max_iter = max_iter
-        self.outer_lr = outer_lr
-        self.outer_lr_decay = outer_lr_decay
-        self.outer_lr_steps = outer_lr_steps
-        self.outer_l2 = outer_l2
-        self.outer_loss = outer_loss
-        self.max_outer_loss = max_outer_loss
-        self.batch_size = batch_size
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.engine = engine
-        self.device = device
-        self.n_jobs = n_jobs
-        self.dtype = dtype
-        self.random_state = random_state
-        self.verbose = verbose
-
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: ArrayLike) -> PetriDishRegressor:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> PetriDishRegressor:
         """Learn dishes that order motifs as their ground truth does.
 
         Parameters
@@ -331,6 +248,9 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         y : array-like of shape (n_motifs,)
             Their ground-truth losses, lower is better, on any scale. Losses of
             rows that are the same motif are averaged.
+        sample_weight : array-like of shape (n_motifs,), default=None
+            How often each row counts; 2 is as good as giving it twice, 0 as leaving it
+            out.
 
         Returns
         -------
@@ -342,7 +262,10 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         ValueError
             If a row is no motif, a loss is not finite, there are fewer than two
             different motifs, all have the same loss, ``n_batches`` does not divide
-            ``n_synthetic``, or ``early_stopping`` leaves too few motifs.
+            ``n_synthetic``, ``early_stopping`` leaves too few motifs, or ``warm_start``
+            meets dishes of another shape.
+        KeyboardInterrupt
+            If the user presses Ctrl-C.
 
         Warns
         -----
@@ -351,40 +274,60 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         RuntimeWarning
             If the inner training of a motif diverged.
         """
-        # A fit that fails leaves no half of the one before.
-        if hasattr(self, "dishes_"):
+        goes_on = self.warm_start and hasattr(self, "dishes_")
+        if hasattr(self, "dishes_") and not goes_on:
+            # A fit that fails leaves no half of the one before.
             delattr(self, "dishes_")
-        X = self._validate_motifs(X, fitting=True)
-        X, y = average_repeats(self.motif_space_, X, validate_losses(y, len(X)))
-        check_ordering(y)
-        settings, loop = self._dish_settings(), self._outer_loop()
-        random_state = check_random_state(self.random_state)
-        known, held_out = self._split(X, y, random_state)
-        batch_seed, *seeds = random_state.randint(2**31 - 1, size=self.n_dishes + 1).tolist()
-        both = known.blueprints + (held_out.blueprints if held_out else [])
-        engine = self._choose_engine(both)
-        self.engine_ = engine.name
-        with one_torch_thread():
-            learned = learn(
-                [draw_dish(settings, seed) for seed in seeds],
-                known,
-                loop,
-                held_out=held_out,
-                seed=batch_seed,
-                engine=engine,
-            )
-            statistic = measure_motifs(known.blueprints, learned.dishes, engine)
-        self.loss_curve_ = learned.loss_curve.mean(axis=1)
-        self.n_iter_ = len(self.loss_curve_)
-        self.validation_scores_ = -learned.held_out_curve if self.early_stopping else None
-        # Dishes that were not to learn are not judged by whether they did.
-        limit = self.max_outer_loss if loop.max_iter else np.inf
-        self.dishes_ = calibrate(learned.dishes, statistic, known.losses, limit)
-        self.n_converged_ = sum(dish.converged for dish in self.dishes_)
-        # Through the public method that the user called and scikit-learn's wrapper.
-        _warn_of_divergence(statistic, stacklevel=4)
-        self._warn_unless_converged(stacklevel=4)
-        return self
+        evaluated = self._validate(X, y, sample_weight, goes_on=goes_on)
+        return self._learn(evaluated, goes_on=goes_on)
+
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> PetriDishRegressor:
+        """Add evaluated motifs to those known, and go on learning from all of them.
+
+        The dishes are learned for another ``max_iter`` outer steps at most, from the data
+        that they have now. The first call is a :meth:`fit`. If it fails or is interrupted,
+        everything is as before.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Motifs, one a row.
+        y : array-like of shape (n_motifs,)
+            Their ground-truth losses. A motif known before gets the mean of all its
+            losses.
+        sample_weight : array-like of shape (n_motifs,), default=None
+            How often each row counts.
+
+        Returns
+        -------
+        PetriDishRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`fit`.
+        KeyboardInterrupt
+            If the user presses Ctrl-C.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If no dish converged; predictions use all of them then.
+        RuntimeWarning
+            If the inner training of a motif diverged.
+        """
+        goes_on = hasattr(self, "dishes_")
+        evaluated = self._validate(X, y, sample_weight, goes_on=goes_on)
+        if goes_on:
+            before = (self.X_train_, self.y_train_, self.sample_weight_train_)
+            both = zip(before, evaluated, strict=True)
+            evaluated = GroundTruth(*(np.concatenate(parts) for parts in both))
+        return self._learn(evaluated, goes_on=goes_on)
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Losses | tuple[Losses, Losses]:
         """Predict the ground-truth losses of motifs.
@@ -398,7 +341,7 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         X : array-like of shape (n_motifs, n_features)
             Motifs, one a row.
         return_std : bool, default=False
-            Whether to return the spread over dishes too.
+            Whether to return a standard deviation too.
 
         Returns
         -------
@@ -406,7 +349,9 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
             Predicted losses in the units of ``y``, median over the dishes that
             converged.
         y_std : ndarray of shape (n_motifs,)
-            Standard deviation over these dishes; only with ``return_std``.
+            How far the measured loss is likely to be from that: the spread over these
+            dishes, calibrated on the motifs that each did not see; see ``leave_out``.
+            Only with ``return_std``.
 
         Raises
         ------
@@ -421,22 +366,27 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
         check_is_fitted(self, "dishes_")
         X = self._validate_motifs(X, fitting=False)
         dishes = [dish for dish in self.dishes_ if dish.converged] or self.dishes_
-        blueprints = self._blueprints(X)
         with one_torch_thread():
-            statistic = self._measure(blueprints, dishes)
+            statistic = self._measure(self._blueprints(X), dishes)
         _warn_of_divergence(statistic, stacklevel=3)
-        means = np.array([[dish.statistic_mean] for dish in dishes])
-        stds = np.array([[dish.statistic_std] for dish in dishes])
-        losses = (statistic - means) / stds * self._loss_std + self._loss_mean
-        losses = np.where(np.isfinite(losses), losses, self._diverged_loss)
-        median = np.median(losses, axis=0)
-        return (median, losses.std(axis=0)) if return_std else median
+        losses = self._loss_scale.restore(read_losses(dishes, statistic))
+        median: Losses = np.median(losses, axis=0)
+        return (median, self._spread.std(spread_over_dishes(losses))) if return_std else median
 
     def __sklearn_tags__(self) -> Tags:
         """Say that a dish is no function approximator for arbitrary columns."""
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         return tags
+
+    def _validate(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, goes_on: bool
+    ) -> GroundTruth:
+        """Check what a user gave."""
+        motifs = self._validate_motifs(X, fitting=not goes_on)
+        return GroundTruth(
+            motifs, validate_losses(y, len(motifs)), validate_weights(sample_weight, motifs)
+        )
 
     def _validate_motifs(self, X: ArrayLike, *, fitting: bool) -> Motifs:
         """Check motifs; errors say what a row is."""
@@ -452,83 +402,120 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
             self.motif_space_ = SigmoidSlope(n_slopes) if space is None else clone(space)
         return self.motif_space_.validate(checked)
 
+    def _learn(self, evaluated: GroundTruth, *, goes_on: bool) -> PetriDishRegressor:
+        """Learn from motifs with losses, anew or from the dishes that there are."""
+        truth = join_repeats(self.motif_space_, evaluated)
+        check_ordering(truth.y)
+        settings, loop, callbacks = self._dish_settings(), self._outer_loop(), self._callbacks()
+        batch_seed, split_seed, *seeds = (
+            check_random_state(self.random_state)
+            .randint(2**31 - 1, size=self.n_dishes + 2)
+            .tolist()
+        )
+        dishes = self._first_dishes(settings, seeds, goes_on=goes_on)
+        left_out = self._leave_out(truth, np.random.RandomState(split_seed), goes_on=goes_on)
+        blueprints = self._blueprints(truth.X)
+        problem = Problem(
+            blueprints,
+            truth,
+            left_out,
+            self._choose_engine(blueprints),
+            # Dishes that were not to learn are not judged by whether they did.
+            self.max_outer_loss if loop.max_iter else np.inf,
+        )
+        context = self._init_callback_context(max_subtasks=loop.max_iter)
+        hooks = FitHooks(self, X=evaluated.X, y=evaluated.y)
+        hooks.begin(context, None)
+        steps = OuterSteps(context, hooks, lambda dishes: problem.judge(dishes).attributes())
+        with one_torch_thread():
+            learned = learn(
+                dishes,
+                problem.known,
+                loop,
+                held_out=problem.held_out,
+                seed=batch_seed,
+                engine=problem.engine,
+                callbacks=[steps, *callbacks],
+            )
+            outcome = problem.judge(learned.dishes)
+        hooks.end(context, outcome.attributes)
+        self._keep(problem, learned, outcome, goes_on=goes_on)
+        # Through the public method that the user called and scikit-learn's two wrappers.
+        _warn_of_divergence(outcome.statistic, stacklevel=6)
+        self._warn_unless_converged(stacklevel=6)
+        return self
+
+    def _keep(self, problem: Problem, learned: Learned, outcome: Outcome, *, goes_on: bool) -> None:
+        """Set fitted attributes, all at once, when nothing can fail any more."""
+        for name, value in outcome.attributes().items():
+            setattr(self, name, value)
+        self.X_train_, self.y_train_, self.sample_weight_train_ = problem.truth
+        self.left_out_ = problem.left_out
+        self.engine_ = problem.engine.name
+        curve, history = learned.loss_curve.mean(axis=1), learned.history
+        if goes_on:
+            curve, history = np.r_[self.loss_curve_, curve], self.history_ + history
+        self.loss_curve_, self.history_, self.n_iter_ = curve, history, len(curve)
+        self.validation_scores_ = -learned.held_out_curve if self.early_stopping else None
+
+    def _first_dishes(
+        self, settings: DishSettings, seeds: Sequence[int], *, goes_on: bool
+    ) -> list[Dish]:
+        """Give the dishes that learning starts from."""
+        if not goes_on:
+            return [draw_dish(settings, seed) for seed in seeds]
+        kept = [replace(dish, settings=settings) for dish in self.dishes_]
+        drawn = draw_dish(settings, seeds[0])
+        if len(kept) > len(seeds) or any(
+            getattr(kept[0], name).shape != getattr(drawn, name).shape
+            for name in ("x_train", "y_train")
+        ):
+            raise ValueError(
+                f"Learning cannot go on: there are {len(kept)} dishes with inputs of shape "
+                f"{kept[0].x_train.shape} and labels of shape {kept[0].y_train.shape}, but the "
+                f"parameters ask for {len(seeds)} with {drawn.x_train.shape} and "
+                f"{drawn.y_train.shape}. Restore them, or start anew with warm_start=False."
+            )
+        return kept + [draw_dish(settings, seed) for seed in seeds[len(kept) :]]
+
+    def _leave_out(
+        self, truth: GroundTruth, random_state: np.random.RandomState, *, goes_on: bool
+    ) -> Mask:
+        """Say which motifs each dish must not see: those that judge it, or all of them.
+
+        A motif that a dish has seen stays seen, and one that it left out stays left out.
+        """
+        n_motifs = len(truth.y)
+        left_out = np.zeros((self.n_dishes, n_motifs), dtype=bool)
+        fresh = np.ones(n_motifs, dtype=bool)
+        if goes_on:
+            columns = {key: i for i, key in enumerate(self.motif_space_.canonical(self.X_train_))}
+            keys = self.motif_space_.canonical(truth.X)
+            fresh = np.array([key not in columns for key in keys])
+            before = self.left_out_[:, [columns[key] for key in keys if key in columns]]
+            left_out[: len(before), ~fresh] = before
+            left_out[len(before) :, ~fresh] = before.all(axis=0)
+        held_out = np.asarray(left_out.all(axis=0))
+        if self.early_stopping:
+            held_out[fresh] = hold_out(fresh.sum(), self.validation_fraction, random_state)
+            self._check_held_out(truth.y, held_out)
+        left_out[:, held_out] = self.early_stopping
+        fresh &= ~held_out
+        left_out[:, fresh] = leave_out(self.n_dishes, fresh.sum(), self.leave_out, random_state)
+        return left_out
+
+    def _check_held_out(self, y: Losses, held_out: Mask) -> None:
+        n_held_out = held_out.sum()
+        if not 1 <= n_held_out <= len(y) - 2 or np.ptp(y[~held_out]) == 0:
+            raise ValueError(
+                f"early_stopping with validation_fraction={self.validation_fraction} would "
+                f"hold out {n_held_out} of {len(y)} motifs; it needs at least one held out, "
+                "and two of different loss to learn from. Change validation_fraction or "
+                "switch early_stopping off."
+            )
+
     def _blueprints(self, X: Motifs) -> list[Blueprint]:
         return [self.motif_space_.blueprint(row) for row in X]
-
-    def _split(
-        self, X: Motifs, y: Losses, random_state: np.random.RandomState
-    ) -> tuple[Known, Known | None]:
-        """Normalise the losses, and set motifs aside if ``early_stopping`` wants some."""
-        order = np.arange(len(y))
-        n_held_out = 0
-        if self.early_stopping:
-            order = random_state.permutation(len(y))
-            n_held_out = round(self.validation_fraction * len(y))
-            if not 1 <= n_held_out <= len(y) - 2 or np.ptp(y[order[n_held_out:]]) == 0:
-                raise ValueError(
-                    f"early_stopping with validation_fraction={self.validation_fraction} would "
-                    f"hold out {n_held_out} of {len(y)} motifs; it needs at least one held out, "
-                    "and two of different loss to learn from. Change validation_fraction or "
-                    "switch early_stopping off."
-                )
-        held_out, known = order[:n_held_out], order[n_held_out:]
-        self._loss_mean, self._loss_std = y[known].mean(), y[known].std()
-        self._diverged_loss = y[known].max() + 10 * np.ptp(y[known])
-        normalised = (y - self._loss_mean) / self._loss_std
-        return Known(self._blueprints(X[known]), normalised[known]), (
-            Known(self._blueprints(X[held_out]), normalised[held_out]) if n_held_out else None
-        )
-
-    def _setting(self, name: str) -> Any:
-        """Give a parameter's value; for ``None`` the motif space's, or else the paper's."""
-        value = getattr(self, name)
-        return (PAPER | self.motif_space_.recommended())[name] if value is None else value
-
-    def _dish_settings(self) -> DishSettings:
-        n_synthetic, n_batches = self._setting("n_synthetic"), self._setting("n_batches")
-        if n_synthetic % n_batches:
-            raise ValueError(
-                f"n_batches={n_batches} does not divide n_synthetic={n_synthetic}; mini-batches "
-                "have equal size."
-            )
-        return DishSettings(
-            widths=Widths(
-                self._setting("n_inputs"), self._setting("n_hidden"), self._setting("n_outputs")
-            ),
-            n_synthetic=n_synthetic,
-            task=clone(self._setting("task")),
-            validation_data=self._setting("validation_data"),
-            learn_labels=self._setting("learn_labels"),
-            initial_weights=InitialWeights(self._setting("init"), self._setting("init_scale")),
-            inner=InnerLoop(
-                steps=self._setting("inner_steps"),
-                lr=self._setting("inner_lr"),
-                l2=self._setting("inner_l2"),
-                optimizer=self._setting("inner_optimizer"),
-                loss=self._setting("inner_loss"),
-                n_batches=n_batches,
-            ),
-            statistic=self._setting("statistic"),
-        )
-
-    def _outer_loop(self) -> OuterLoop:
-        lr_steps = tuple(self._setting("outer_lr_steps"))
-        if not all(isinstance(step, Integral) and int(step) > 0 for step in lr_steps):
-            raise ValueError(
-                f"outer_lr_steps must be positive integers, outer steps, got {lr_steps}."
-            )
-        return OuterLoop(
-            max_iter=self._setting("max_iter"),
-            lr=self._setting("outer_lr"),
-            lr_decay=self._setting("outer_lr_decay"),
-            lr_steps=lr_steps,
-            l2=self._setting("outer_l2"),
-            loss=self._setting("outer_loss"),
-            batch_size=self.batch_size,
-            tol=self.tol,
-            n_iter_no_change=self._setting("n_iter_no_change"),
-            verbose=self.verbose,
-        )
 
     def _measure(self, blueprints: list[Blueprint], dishes: list[Dish]) -> Losses:
         """Measure every motif by the engine that it would get alone."""
@@ -538,15 +525,6 @@ class PetriDishRegressor(RegressorMixin, BaseEstimator):
             ours = [index for index, one in enumerate(chosen) if one == engine]
             statistic[:, ours] = measure_motifs([blueprints[i] for i in ours], dishes, engine)
         return statistic
-
-    def _choose_engine(self, blueprints: Sequence[Blueprint]) -> Engine:
-        return choose_engine(
-            self.engine,
-            blueprints,
-            dtype=getattr(torch, self.dtype),
-            device=self.device,
-            n_jobs=effective_n_jobs(self.n_jobs),
-        )
 
     def _warn_unless_converged(self, stacklevel: int) -> None:
         if not self.n_converged_:

@@ -1,16 +1,39 @@
-"""Ground-truth losses as a dish learns from them: checked, one a motif, with an order."""
+"""Ground truth as a dish learns from it: checked, one loss a motif, with an order."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, column_or_1d
 
+from ._scikit import check_sample_weight
 from .motifs import Motifs, MotifSpace
 
 Losses = NDArray[np.float64]
+# A diverged motif is predicted above the worst loss by this many times their range.
+_BEYOND = 10
+
+
+class GroundTruth(NamedTuple):
+    """Different motifs with their losses.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_motifs, n_features)
+        Motifs, one a row.
+    y : ndarray of shape (n_motifs,)
+        Their losses.
+    weights : ndarray of shape (n_motifs,)
+        How often each counts.
+    """
+
+    X: Motifs
+    y: Losses
+    weights: Losses
 
 
 def validate_losses(y: ArrayLike | None, n_motifs: int) -> Losses:
@@ -31,13 +54,34 @@ def validate_losses(y: ArrayLike | None, n_motifs: int) -> Losses:
     return losses
 
 
-def average_repeats(space: MotifSpace, X: Motifs, y: Losses) -> tuple[Motifs, Losses]:
-    """Join rows that are the same motif; its loss is the mean of theirs."""
+def validate_weights(sample_weight: ArrayLike | None, X: Motifs) -> Losses:
+    """Check sample weights; they count as repetitions of rows."""
+    weights: Losses = check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    return weights
+
+
+def join_repeats(space: MotifSpace, evaluated: GroundTruth) -> GroundTruth:
+    """Join rows that are the same motif, and forget the order of rows.
+
+    A motif's loss is the weighted mean of its rows' losses, its weight the sum of
+    theirs; a row of weight zero is none.
+    """
+    X, y, weights = evaluated
+    # Sorted, so that sums are rounded alike and seeds mean the same in every order.
+    order = np.lexsort((y, *X.T[::-1]))
+    order = order[weights[order] > 0]
+    X, y, weights = X[order], y[order], weights[order]
     repeats: dict[Hashable, list[int]] = {}
     for row, key in enumerate(space.canonical(X)):
         repeats.setdefault(key, []).append(row)
-    first = [rows[0] for rows in repeats.values()]
-    return X[first], np.array([y[rows].mean() for rows in repeats.values()])
+    groups = list(repeats.values())
+    return GroundTruth(
+        X[[rows[0] for rows in groups]],
+        np.array([np.average(y[rows], weights=weights[rows]) for rows in groups]),
+        np.array([weights[rows].sum() for rows in groups]),
+    )
 
 
 def check_ordering(y: Losses) -> None:
@@ -52,3 +96,36 @@ def check_ordering(y: Losses) -> None:
             "All motifs have the same loss, so there is no order to learn. Evaluate motifs that "
             "differ in quality, or check that y is the loss you mean."
         )
+
+
+@dataclass(frozen=True)
+class LossScale:
+    """From losses in their units to normalised ones, and back.
+
+    Parameters
+    ----------
+    mean, std : float
+        Moments of the losses that dishes learn from.
+    diverged : float
+        What is predicted of a motif whose inner training diverged.
+    """
+
+    mean: float
+    std: float
+    diverged: float
+
+    @classmethod
+    def of(cls, y: Losses, weights: Losses) -> LossScale:
+        """Take the scale of some losses."""
+        mean = np.average(y, weights=weights)
+        std = np.sqrt(np.average((y - mean) ** 2, weights=weights))
+        return cls(float(mean), float(std), float(y.max() + _BEYOND * np.ptp(y)))
+
+    def normalise(self, y: Losses) -> Losses:
+        """Give normalised losses."""
+        return (y - self.mean) / self.std
+
+    def restore(self, normalised: Losses) -> Losses:
+        """Give losses in their units, a bad one where there is none."""
+        losses = normalised * self.std + self.mean
+        return np.where(np.isfinite(losses), losses, self.diverged)

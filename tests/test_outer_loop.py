@@ -1,11 +1,15 @@
 """The outer loop: what it learns, what it leaves alone, when it stops."""
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from skorch.callbacks import Callback
 from small_dishes import make_settings
 
 from sk_petridish.dish import (
@@ -25,10 +29,13 @@ SLOPES = np.array([1.3, 0.4, 0.9, 0.55, 1.45, 0.7])
 
 def known(slopes=SLOPES):
     space = SigmoidSlope()
-    return Known([space.blueprint([slope]) for slope in slopes], np.log(slopes / 0.2) ** 2)
+    blueprints = [space.blueprint([slope]) for slope in slopes]
+    return Known(blueprints, np.log(slopes / 0.2) ** 2, np.ones((1, len(slopes))))
 
 
-def learn_dishes(settings, *, n_dishes=2, motifs=None, held_out=None, **changes):
+def learn_dishes(
+    settings, *, n_dishes=2, motifs=None, held_out=None, start=None, callbacks=(), **changes
+):
     loop = {
         "max_iter": 3,
         "lr": 0.1,
@@ -41,16 +48,18 @@ def learn_dishes(settings, *, n_dishes=2, motifs=None, held_out=None, **changes)
         "n_iter_no_change": 100,
         "verbose": False,
     }
-    start = [draw_dish(settings, seed) for seed in range(n_dishes)]
+    start = start or [draw_dish(settings, seed) for seed in range(n_dishes)]
+    motifs = motifs or known()
     learned = learn(
         start,
-        motifs or known(),
+        motifs,
         OuterLoop(**(loop | changes)),
         held_out=held_out,
         seed=0,
         engine=choose_engine(
-            "auto", (motifs or known()).blueprints, dtype=torch.float64, device="cpu", n_jobs=1
+            "auto", motifs.blueprints, dtype=torch.float64, device="cpu", n_jobs=1
         ),
+        callbacks=callbacks,
     )
     return start, learned
 
@@ -164,13 +173,75 @@ def test_held_out_motifs_decide_which_state_is_kept():
     np.testing.assert_array_equal(learned.dishes[0].x_train, until_then.dishes[0].x_train)
 
 
-def test_ctrl_c_ends_in_a_keyboard_interrupt(monkeypatch):
-    def interrupt(self, motifs):
-        raise KeyboardInterrupt
+def test_a_dish_learns_nothing_from_motifs_of_weight_zero():
+    settings = make_settings()
+    motifs = known()
+    weights = np.array([[1.0, 1, 1, 1, 0, 0], [0, 1, 1, 1, 1, 1]])
+    _, masked = learn_dishes(settings, motifs=motifs._replace(weights=weights))
+    fewer = Known(motifs.blueprints[:4], motifs.losses[:4], np.ones((1, 4)))
+    _, alone = learn_dishes(settings, n_dishes=1, motifs=fewer)
+    np.testing.assert_allclose(masked.dishes[0].x_train, alone.dishes[0].x_train, rtol=1e-9)
+    np.testing.assert_allclose(masked.loss_curve[:, 0], alone.loss_curve[:, 0], rtol=1e-9)
 
-    monkeypatch.setattr(_synthetic_data.SyntheticData, "forward", interrupt)
+
+@pytest.mark.parametrize("loss", ["bce", "cross_entropy", "mse"])
+def test_learning_goes_on_where_it_stopped(loss):
+    settings = make_settings(learn_labels=True, loss=loss)
+    _, first = learn_dishes(settings, lr_steps=())
+    again = learn_dishes(settings, start=first.dishes, lr=1e-300, l2=0.0)[1].dishes
+    for name in ("x_train", "y_train", "x_valid", "y_valid"):
+        np.testing.assert_allclose(
+            getattr(again[0], name), getattr(first.dishes[0], name), rtol=1e-9
+        )
+
+
+class AtEpoch(Callback):
+    """Do something at the end of the second step."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 2:
+            self.action()
+
+
+def stop():
+    raise KeyboardInterrupt
+
+
+def press_ctrl_c():
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_a_callback_stops_learning_as_in_skorch():
+    _, learned = learn_dishes(make_settings(), callbacks=[AtEpoch(stop)], max_iter=5)
+    assert len(learned.history) == len(learned.loss_curve) == 2
+
+
+def test_ctrl_c_ends_in_a_keyboard_interrupt_even_within_a_callback(monkeypatch):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        learn_dishes(make_settings(), callbacks=[AtEpoch(press_ctrl_c)], max_iter=5)
+    assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.setattr(
+        _synthetic_data.SyntheticData, "forward", lambda self, motifs: press_ctrl_c()
+    )
     with pytest.raises(KeyboardInterrupt):
         learn_dishes(make_settings())
+
+
+def test_a_callback_stops_learning_in_a_thread_too():
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(learn_dishes, make_settings(), callbacks=[AtEpoch(stop)], max_iter=5)
+        assert len(run.result()[1].history) == 2
+
+
+def outer_loss(name, statistic, losses, weights=None):
+    """Call an outer loss with arrays; every motif counts once unless said otherwise."""
+    weights = np.ones_like(statistic) if weights is None else weights.astype(np.float64)
+    tensors = (torch.from_numpy(values) for values in (statistic, losses, weights))
+    return OUTER_LOSSES[name](*tensors)
 
 
 losses = arrays(np.float64, 7, elements=st.floats(-10, 10), unique=True).filter(
@@ -187,7 +258,7 @@ losses = arrays(np.float64, 7, elements=st.floats(-10, 10), unique=True).filter(
 )
 def test_the_outer_loss_is_invariant_to_affine_changes(statistic, true, shift, scale, name):
     def value(first, second):
-        return OUTER_LOSSES[name](torch.from_numpy(first)[None], torch.from_numpy(second)).item()
+        return outer_loss(name, first[None], second).item()
 
     expected = value(statistic, true)
     assert value(statistic, scale * true + shift) == pytest.approx(expected, rel=1e-6, abs=1e-9)
@@ -196,28 +267,39 @@ def test_the_outer_loss_is_invariant_to_affine_changes(statistic, true, shift, s
 
 @given(true=losses)
 def test_known_values_of_the_outer_losses(true):
-    y = torch.from_numpy(true)
-    mse, rank = OUTER_LOSSES["mse"], OUTER_LOSSES["rank"]
-    assert mse(y[None], y).item() == pytest.approx(0.0, abs=1e-12)
-    assert mse(-y[None], y).item() == pytest.approx(4.0)
-    assert rank(y[None], y).item() < np.log(2) < rank(-y[None], y).item()
-    correlation = np.corrcoef(np.sort(true), true)[0, 1]
-    assert mse(y.sort().values[None], y).item() == pytest.approx(2 - 2 * correlation, abs=1e-9)
+    same, opposite, other = true[None], -true[None], np.sort(true)[None]
+    assert outer_loss("mse", same, true).item() == pytest.approx(0.0, abs=1e-12)
+    assert outer_loss("mse", opposite, true).item() == pytest.approx(4.0)
+    assert outer_loss("rank", same, true) < np.log(2) < outer_loss("rank", opposite, true)
+    correlation = np.corrcoef(other[0], true)[0, 1]
+    assert outer_loss("mse", other, true).item() == pytest.approx(2 - 2 * correlation, abs=1e-9)
+
+
+@given(
+    statistic=losses,
+    true=losses,
+    repeats=arrays(np.int64, 7, elements=st.integers(0, 3)).filter(lambda n: (n > 0).sum() > 2),
+    name=st.sampled_from(sorted(OUTER_LOSSES)),
+)
+def test_a_weight_counts_as_repetition(statistic, true, repeats, name):
+    weighted = outer_loss(name, statistic[None], true, repeats[None])
+    repeated = outer_loss(name, statistic.repeat(repeats)[None], true.repeat(repeats))
+    assert weighted.item() == pytest.approx(repeated.item(), rel=1e-9)
 
 
 def test_diverged_motifs_are_left_out_of_the_outer_loss():
-    y = torch.tensor([1.0, 2.0, 3.0, 9.0])
-    statistic = torch.tensor([[1.0, 3.0, 2.0, torch.nan], [1.0, 3.0, 2.0, torch.inf]])
-    for loss in OUTER_LOSSES.values():
-        expected = loss(statistic[:1, :3], y[:3])
-        torch.testing.assert_close(loss(statistic, y), expected.expand(2))
+    y = np.array([1.0, 2.0, 3.0, 9.0])
+    statistic = np.array([[1.0, 3.0, 2.0, np.nan], [1.0, 3.0, 2.0, np.inf]])
+    for name in OUTER_LOSSES:
+        expected = outer_loss(name, statistic[:1, :3], y[:3])
+        torch.testing.assert_close(outer_loss(name, statistic, y), expected.expand(2))
 
 
 def test_a_dish_in_which_most_motifs_diverged_did_not_converge():
     dishes = [draw_dish(make_settings(), seed) for seed in range(3)]
     nan = np.nan
     statistic = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, nan], [1.0, nan, nan]])
-    calibrated = calibrate(dishes, statistic, np.array([1.0, 2.0, 3.0]), 0.5)
+    calibrated = calibrate(dishes, statistic, np.array([1.0, 2.0, 3.0]), np.ones((3, 3)), 0.5)
     assert [dish.converged for dish in calibrated] == [True, True, False]
     assert [dish.statistic_mean for dish in calibrated[:2]] == [2.0, 1.5]
     assert [dish.outer_loss for dish in calibrated[::2]] == [0.0, np.inf]
@@ -226,13 +308,14 @@ def test_a_dish_in_which_most_motifs_diverged_did_not_converge():
 
 def test_a_dish_that_measures_the_same_everywhere_has_no_scale():
     dishes = [draw_dish(make_settings(), 0)]
-    (dish,) = calibrate(dishes, np.array([[0.7, 0.7, 0.7]]), np.array([1.0, 2.0, 3.0]), 4.0)
+    truth = np.array([1.0, 2.0, 3.0])
+    (dish,) = calibrate(dishes, np.array([[0.7, 0.7, 0.7]]), truth, np.ones((1, 3)), 4.0)
     assert not dish.converged
     assert np.isnan(dish.statistic_std)
 
 
 def test_a_dish_in_which_everything_diverged_is_no_perfect_one():
-    y = torch.tensor([1.0, 2.0, 3.0])
-    nothing = torch.full((1, 3), torch.nan, requires_grad=True)
-    assert OUTER_LOSSES["mse"](nothing, y).item() == 2.0
-    assert OUTER_LOSSES["rank"](nothing, y).item() == pytest.approx(np.log(2))
+    y = np.array([1.0, 2.0, 3.0])
+    nothing = np.full((1, 3), np.nan)
+    assert outer_loss("mse", nothing, y).item() == 2.0
+    assert outer_loss("rank", nothing, y).item() == pytest.approx(np.log(2))

@@ -1,6 +1,6 @@
 """Dishes: synthetic data, the inner loop inside and the outer loop around them."""
 
-from ._calibration import calibrate
+from ._calibration import calibrate, read_losses
 from ._dish import Dish, DishBatch, DishSettings, draw_dish
 from ._engines import Engine, NumbaEngine, TorchEngine, choose_engine
 from ._initial_weights import InitialWeights
@@ -32,4 +32,5 @@ __all__ = [
     "draw_dish",
     "learn",
     "measure_motifs",
+    "read_losses",
 ]

@@ -1,21 +1,26 @@
-"""What a learned dish needs to predict in the units of the ground truth (section 3.2)."""
+"""What a learned dish needs to predict normalised losses (section 3.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from ._dish import Array, Dish
-from ._outer_loss import enough, moments, normalised_mse
+from ._outer_loss import enough, moments, normalised_mse, usable
 
 # A spread of the statistic below this share of its mean is rounding.
 _ROUNDING = 1e-9
 
 
 def calibrate(
-    dishes: Sequence[Dish], statistic: Array, losses: Array, max_outer_loss: float
+    dishes: Sequence[Dish],
+    statistic: Array,
+    losses: Array,
+    weights: Array,
+    max_outer_loss: float,
 ) -> list[Dish]:
     """Store in every dish what predictions need, and judge whether it converged.
 
@@ -27,6 +32,8 @@ def calibrate(
         What they measure on the training motifs.
     losses : ndarray of shape (n_motifs,)
         Ground truth, normalised.
+    weights : ndarray of shape (n_dishes, n_motifs)
+        How much each motif counts in each dish; zero where it was left out.
     max_outer_loss : float
         Dishes whose outer loss (eq. 2) is above it did not converge.
 
@@ -35,21 +42,49 @@ def calibrate(
     list of Dish
         The dishes with their calibration.
     """
-    measured = torch.as_tensor(statistic)
-    usable = measured.isfinite()
-    means, stds = (moment.squeeze(-1) for moment in moments(measured, usable))
-    outer = normalised_mse(measured, torch.as_tensor(losses))
+    measured, counts = torch.as_tensor(statistic), torch.as_tensor(weights)
+    truth = torch.as_tensor(losses).expand_as(measured)
+    kept = usable(measured, counts)
+    means, stds = (moment.squeeze(-1) for moment in moments(measured, kept))
+    loss_means, loss_stds = (moment.squeeze(-1) for moment in moments(truth, kept))
+    outer = normalised_mse(measured, torch.as_tensor(losses), counts)
     # Where most motifs diverged, or all measure the same, there is no scale to read
     # other motifs on.
-    blind = ~enough(usable) | (stds <= _ROUNDING * means.abs())
+    blind = ~enough(kept, counts) | (stds <= _ROUNDING * means.abs())
     stds, outer = torch.where(blind, torch.nan, stds), torch.where(blind, torch.inf, outer)
     return [
         replace(
             dish,
             statistic_mean=means[index].item(),
             statistic_std=stds[index].item(),
+            loss_mean=loss_means[index].item(),
+            loss_std=loss_stds[index].item(),
             outer_loss=outer[index].item(),
             converged=bool(outer[index].isfinite() and outer[index] <= max_outer_loss),
         )
         for index, dish in enumerate(dishes)
     ]
+
+
+def read_losses(dishes: Sequence[Dish], statistic: Array) -> Array:
+    """Turn what dishes measure into normalised losses.
+
+    Parameters
+    ----------
+    dishes : sequence of Dish
+        Calibrated dishes.
+    statistic : ndarray of shape (n_dishes, n_motifs)
+        What they measure.
+
+    Returns
+    -------
+    ndarray of shape (n_dishes, n_motifs)
+        Predicted losses, normalised as those that :func:`calibrate` was given; not finite
+        where a motif diverged or the dish has no scale.
+    """
+
+    def column(name: str) -> Array:
+        return np.array([[getattr(dish, name)] for dish in dishes])
+
+    normalised = (statistic - column("statistic_mean")) / column("statistic_std")
+    return normalised * column("loss_std") + column("loss_mean")

@@ -81,11 +81,12 @@ class Dish:
     y_train, y_valid : ndarray of shape (n_synthetic, n_outputs)
         Labels.
     statistic_mean, statistic_std : float
-        Mean and standard deviation of the statistic over the training motifs; the
-        latter NaN where the dish cannot tell them apart.
+        Mean and standard deviation of the statistic over the motifs that the dish
+        learned from; the latter NaN where it cannot tell them apart.
+    loss_mean, loss_std : float
+        Mean and standard deviation of their losses, normalised over all motifs.
     outer_loss : float
-        Normalised mean squared error over the training motifs (eq. 2); infinite
-        there.
+        Normalised mean squared error over them (eq. 2); infinite there.
     converged : bool
         Whether ``outer_loss`` is small enough for the dish to be used.
     """
@@ -98,6 +99,8 @@ class Dish:
     y_valid: Array = field(repr=False)
     statistic_mean: float = 0.0
     statistic_std: float = 1.0
+    loss_mean: float = 0.0
+    loss_std: float = 1.0
     outer_loss: float = np.inf
     converged: bool = False
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from sk_petridish.tasks import LabelKind
 
-# Learned labels start at sigmoid(±2) = 0.88 and 0.12: far enough from 0 and 1
-# that a gradient reaches them.
+# Labels of 0 and 1 are learned from ±2 on, sigmoid(±2) = 0.88 and 0.12: far enough from
+# the ends that a gradient reaches them.
 _LABEL_LOGIT = 2.0
 
 
@@ -25,9 +25,13 @@ class InnerLoss(ABC):
     def __call__(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Compare outputs with labels, (..., n_samples, n_outputs) each, to (...)."""
 
+    @abstractmethod
     def to_free(self, labels: Tensor) -> Tensor:
-        """Turn labels into unconstrained numbers that the outer loop may learn."""
-        return _LABEL_LOGIT * (2 * labels - 1)
+        """Turn labels into unconstrained numbers that the outer loop may learn.
+
+        Undoes :meth:`from_free`, except for labels of 0 and 1, which no finite number
+        gives.
+        """
 
     @abstractmethod
     def from_free(self, free: Tensor) -> Tensor:
@@ -44,8 +48,13 @@ class BinaryCrossEntropy(InnerLoss):
         losses = F.binary_cross_entropy_with_logits(outputs, labels, reduction="none")
         return losses.mean((-2, -1))
 
+    def to_free(self, labels: Tensor) -> Tensor:
+        """Turn labels into logits."""
+        hard = (labels == 0) | (labels == 1)
+        return torch.where(hard, _LABEL_LOGIT * (2 * labels - 1), labels.logit())
+
     def from_free(self, free: Tensor) -> Tensor:
-        """Turn unconstrained numbers into labels."""
+        """Turn logits into labels."""
         return torch.sigmoid(free)
 
 
@@ -58,8 +67,16 @@ class CrossEntropy(InnerLoss):
         """Compare outputs with labels."""
         return -(labels * outputs.log_softmax(-1)).sum(-1).mean(-1)
 
+    def to_free(self, labels: Tensor) -> Tensor:
+        """Turn class probabilities into logits with the mean of those of one-hot rows."""
+        hard = ((labels == 0) | (labels == 1)).all(-1, keepdim=True)
+        from_hard = _LABEL_LOGIT * (2 * labels - 1)
+        logits = labels.log()
+        mean = _LABEL_LOGIT * (2 / labels.shape[-1] - 1)
+        return torch.where(hard, from_hard, logits - logits.mean(-1, keepdim=True) + mean)
+
     def from_free(self, free: Tensor) -> Tensor:
-        """Turn unconstrained numbers into labels."""
+        """Turn logits into class probabilities."""
         return free.softmax(-1)
 
 

@@ -18,10 +18,11 @@ from tqdm import tqdm
 
 from sk_petridish.blueprints import Blueprint
 
-from ._dish import Array, Dish, DishBatch
+from ._dish import Array, Dish
 from ._engines import Engine
+from ._interrupts import noting_ctrl_c
 from ._measure import measure
-from ._outer_loss import OUTER_LOSSES, moments
+from ._outer_loss import OUTER_LOSSES, moments, usable
 from ._synthetic_data import SyntheticData
 
 
@@ -69,10 +70,13 @@ class Known(NamedTuple):
     losses : ndarray of shape (n_motifs,)
         Their ground truth, normalised to zero mean and unit variance over the motifs
         that dishes learn from.
+    weights : ndarray of shape (n_dishes, n_motifs)
+        How much each motif counts in each dish; zero where the dish must not see it.
     """
 
     blueprints: list[Blueprint]
     losses: NDArray[np.float64]
+    weights: NDArray[np.float64]
 
 
 class Learned(NamedTuple):
@@ -86,62 +90,67 @@ class Learned(NamedTuple):
         Outer loss of every dish before each update.
     held_out_curve : ndarray of shape (n_iter,) or (0,)
         Mean outer loss on held-out motifs after each update.
+    history : list of dict
+        What callbacks recorded of each step.
     """
 
     dishes: list[Dish]
     loss_curve: Array
     held_out_curve: Array
+    history: list[dict[str, Any]]
 
 
 class _DishLosses(nn.Module):
     """Outer loss of every dish on a batch of motifs."""
 
-    def __init__(self, loss: str) -> None:
+    _weights: Tensor
+
+    def __init__(self, loss: str, weights: Tensor) -> None:
         super().__init__()
-        self._loss: Callable[[Tensor, Tensor], Tensor] = OUTER_LOSSES[loss]
+        self._loss: Callable[[Tensor, Tensor, Tensor], Tensor] = OUTER_LOSSES[loss]
+        self.register_buffer("_weights", weights)
 
-    def forward(self, statistic: Tensor, losses: Tensor) -> Tensor:
-        return self._loss(statistic, losses)
+    def forward(self, statistic: Tensor, losses: Tensor, motifs: Tensor) -> Tensor:
+        return self._loss(statistic, losses, self._weights[:, motifs])
 
 
-class _NoChange(Exception):
-    """The outer loss no longer improves."""
+class _Stopped(Exception):
+    """A callback ended learning."""
 
 
 class _Interrupted(Exception):
     """The user pressed Ctrl-C."""
 
 
-class _StopAtNoChange(EarlyStopping):
-    """skorch's early stopping, told apart from the user's Ctrl-C.
-
-    skorch ends training by raising KeyboardInterrupt and therefore swallows every
-    one; a user who interrupts a fit wants it to end in an error.
-    """
-
-    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        try:
-            super().on_epoch_end(net, **kwargs)
-        except KeyboardInterrupt as error:
-            raise _NoChange from error
-
-
 class _OuterNet(NeuralNet):
     """skorch's training loop around :class:`SyntheticData`; an epoch is an outer step."""
 
-    def get_loss(self, y_pred: Tensor, y_true: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        losses: Tensor = self.criterion_(y_pred, y_true)
+    def get_loss(
+        self, y_pred: Tensor, y_true: Tensor, X: Tensor, *args: Any, **kwargs: Any
+    ) -> Tensor:
+        losses: Tensor = self.criterion_(y_pred, y_true, X)
         self.history.record("dish_losses", losses.tolist())
         self.history.record("outer_loss", losses.mean().item())
         # The sum, since each dish learns alone, as if there were no others.
         return losses.sum()
+
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        """Tell callbacks, one of which may end learning.
+
+        In skorch it does so by raising KeyboardInterrupt, and skorch therefore swallows
+        every one; a user who interrupts a fit wants it to end in an error.
+        """
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt as error:
+            raise (_Interrupted if self.ctrl_c_.is_set() else _Stopped) from error
 
     def fit_loop(self, *args: Any, **kwargs: Any) -> _OuterNet:
         try:
             super().fit_loop(*args, **kwargs)
         except KeyboardInterrupt as error:
             raise _Interrupted from error
-        except _NoChange:
+        except _Stopped:
             pass
         return self
 
@@ -158,21 +167,33 @@ class _ShowProgress(Callback):
 
 
 def _held_out_loss(
-    net: NeuralNet, X: object, y: object, *, network: Any, held_out: Known, engine: Engine
+    net: NeuralNet, X: object, y: object, *, network: Any, known: Known, held_out: Known
 ) -> float:
     """Outer loss on held-out motifs, normalised as predictions are: by the known ones."""
     with torch.no_grad():
-        statistic = measure(network, net.module_.batch(), engine)
-    n_known = statistic.shape[1] - len(held_out.blueprints)
-    mean, std = moments(statistic[:, :n_known], statistic[:, :n_known].isfinite())
-    predicted = (statistic[:, n_known:] - mean) / std
-    squared = (predicted - torch.as_tensor(held_out.losses, device=predicted.device)).square()
+        module = net.module_
+        statistic = measure(network, module.batch(), module.engine)
+    dtype, device = statistic.dtype, statistic.device
+    n_known = len(known.blueprints)
+    learned, others = statistic[:, :n_known], statistic[:, n_known:]
+    kept = usable(learned, torch.as_tensor(known.weights, dtype=dtype, device=device))
+    truth = torch.as_tensor(known.losses, dtype=dtype, device=device).expand_as(learned)
+    (mean, std), (loss_mean, loss_std) = moments(learned, kept), moments(truth, kept)
+    predicted = (others - mean) / std * loss_std + loss_mean
+    squared = (predicted - torch.as_tensor(held_out.losses, device=device)).square()
     # A motif that diverged counts as one predicted at the opposite end.
-    return float(torch.where(squared.isfinite(), squared, 4.0).mean())
+    squared = torch.where(squared.isfinite(), squared, 4.0)
+    weights = torch.as_tensor(held_out.weights, device=device)
+    return float((weights * squared).sum() / weights.sum())
 
 
-def _callbacks(loop: OuterLoop, score: Callable[..., float] | None, bar: tqdm) -> list[Callback]:
-    callbacks: list[Callback] = [_ShowProgress(bar)]
+def _callbacks(
+    loop: OuterLoop,
+    score: Callable[..., float] | None,
+    bar: tqdm,
+    others: Sequence[Callback | tuple[str, Callback]],
+) -> list[Callback | tuple[str, Callback]]:
+    callbacks: list[Callback | tuple[str, Callback]] = [_ShowProgress(bar)]
     if loop.lr_steps:
         callbacks.append(
             LRScheduler("MultiStepLR", milestones=list(loop.lr_steps), gamma=loop.lr_decay)
@@ -183,8 +204,10 @@ def _callbacks(loop: OuterLoop, score: Callable[..., float] | None, bar: tqdm) -
                 score, name="held_out_loss", on_train=True, use_caching=False, lower_is_better=True
             )
         )
+    # Before the one that may end learning: they too are told of the last step.
+    callbacks.extend(others)
     callbacks.append(
-        _StopAtNoChange(
+        EarlyStopping(
             monitor="outer_loss" if score is None else "held_out_loss",
             patience=loop.n_iter_no_change,
             threshold=loop.tol,
@@ -208,6 +231,7 @@ def learn(
     held_out: Known | None,
     seed: int,
     engine: Engine,
+    callbacks: Sequence[Callback | tuple[str, Callback]] = (),
 ) -> Learned:
     """Learn the dishes' synthetic data (eq. 3).
 
@@ -225,6 +249,8 @@ def learn(
         Determines the batches of motifs.
     engine : Engine
         What runs the inner loop.
+    callbacks : sequence of skorch callbacks
+        Told of every outer step; ``net.module_`` is a :class:`SyntheticData`.
 
     Returns
     -------
@@ -237,13 +263,13 @@ def learn(
         If the user interrupts it.
     """
     if loop.max_iter == 0:
-        return Learned(list(dishes), np.empty((0, len(dishes))), np.empty(0))
-    start = DishBatch.stack(dishes, engine.dtype, engine.device)
-    module = SyntheticData(start, known.blueprints, engine)
+        return Learned(list(dishes), np.empty((0, len(dishes))), np.empty(0), [])
+    module = SyntheticData(dishes, known.blueprints, engine)
     score = None
     if held_out is not None:
-        network = engine.build(known.blueprints + held_out.blueprints, start.settings.widths)
-        score = partial(_held_out_loss, network=network, held_out=held_out, engine=engine)
+        widths = dishes[0].settings.widths
+        network = engine.build(known.blueprints + held_out.blueprints, widths)
+        score = partial(_held_out_loss, network=network, known=known, held_out=held_out)
     n_motifs = len(known.blueprints)
     # Generators of our own everywhere: the user's global random state is not ours.
     generator = torch.Generator().manual_seed(seed)
@@ -256,6 +282,7 @@ def learn(
         module,
         criterion=_DishLosses,
         criterion__loss=loop.loss,
+        criterion__weights=torch.as_tensor(known.weights, dtype=engine.dtype),
         optimizer=torch.optim.Adam,
         lr=loop.lr,
         optimizer__weight_decay=loop.l2,
@@ -264,19 +291,20 @@ def learn(
         iterator_train__sampler=sampler,
         iterator_train__generator=generator,
         train_split=None,
-        callbacks=_callbacks(loop, score, bar),
+        callbacks=_callbacks(loop, score, bar, callbacks),
         device=engine.device,
         verbose=0,
     )
     try:
-        with bar:
+        with bar, noting_ctrl_c() as net.ctrl_c_:
             net.fit(np.arange(n_motifs), torch.as_tensor(known.losses, dtype=engine.dtype))
     except _Interrupted as error:
         raise KeyboardInterrupt from error
     return Learned(
-        dishes=module.batch().unstack(dishes),
+        dishes=module.dishes(),
         loss_curve=np.asarray([row["dish_losses"] for row in net.history]),
         held_out_curve=np.asarray(
             [row["held_out_loss"] for row in net.history if "held_out_loss" in row]
         ),
+        history=net.history.to_list(),
     )

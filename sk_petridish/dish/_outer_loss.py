@@ -13,54 +13,89 @@ from torch import Tensor
 _TINY = 1e-24
 
 
-def moments(values: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over the usable motifs.
+def moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted mean and standard deviation over motifs.
 
     Parameters
     ----------
     values : Tensor of shape (..., n_motifs)
         Losses.
-    usable : Tensor of shape (..., n_motifs), bool
-        Which to use; the others may be anything, also NaN.
+    weights : Tensor of shape (..., n_motifs)
+        How much each counts. Values of weight zero may be anything, also NaN.
 
     Returns
     -------
     mean, std : Tensor of shape (..., 1)
-        Moments; 0 and nearly 0 where no motif is usable.
+        Moments; 0 and nearly 0 where no motif counts.
     """
-    count = usable.sum(-1, keepdim=True).clamp_min(1)
-    kept = torch.where(usable, values, 0.0)
-    mean = kept.sum(-1, keepdim=True) / count
-    deviation = torch.where(usable, kept - mean, 0.0)
-    variance = deviation.square().sum(-1, keepdim=True) / count
+    counts = weights > 0
+    total = _positive(weights.sum(-1, keepdim=True))
+    kept = torch.where(counts, values, 0.0)
+    mean = (weights * kept).sum(-1, keepdim=True) / total
+    deviation = torch.where(counts, kept - mean, 0.0)
+    variance = (weights * deviation.square()).sum(-1, keepdim=True) / total
     return mean, (variance + _TINY).sqrt()
 
 
-def enough(usable: Tensor) -> Tensor:
+def usable(statistic: Tensor, weights: Tensor) -> Tensor:
+    """Take the weight from motif-networks that diverged.
+
+    Parameters
+    ----------
+    statistic : Tensor of shape (n_dishes, n_motifs)
+        What the dishes measured; not finite where a motif-network diverged.
+    weights : Tensor of shape (n_dishes, n_motifs)
+        How much each motif counts.
+
+    Returns
+    -------
+    Tensor of shape (n_dishes, n_motifs)
+        The weights, zero for diverged ones.
+    """
+    return torch.where(statistic.isfinite(), weights, 0.0)
+
+
+def enough(kept: Tensor, weights: Tensor) -> Tensor:
     """Tell whether a dish can be judged: most of its motif-networks did not diverge.
 
     Two motifs are always in perfect order or in none.
 
     Parameters
     ----------
-    usable : Tensor of shape (..., n_motifs), bool
-        Which did not diverge.
+    kept : Tensor of shape (..., n_motifs)
+        The weights of those that did not.
+    weights : Tensor of shape (..., n_motifs)
+        The weights of all.
 
     Returns
     -------
     Tensor of shape (...), bool
-        True where more than half are usable.
+        True where more than half of the weight is kept.
     """
-    return 2 * usable.sum(-1) > usable.shape[-1]
+    return 2 * kept.sum(-1) > weights.sum(-1)
 
 
-def _normalise(values: Tensor, usable: Tensor) -> Tensor:
-    """Map the usable motifs to zero mean and unit variance, the others to zero."""
-    mean, std = moments(values, usable)
-    return torch.where(usable, (torch.where(usable, values, 0.0) - mean) / std, 0.0)
+def normalise(values: Tensor, weights: Tensor) -> Tensor:
+    """Map motifs to zero mean and unit variance, those without weight to zero.
+
+    Parameters
+    ----------
+    values : Tensor of shape (..., n_motifs)
+        Losses.
+    weights : Tensor of shape (..., n_motifs)
+        How much each counts.
+
+    Returns
+    -------
+    Tensor of shape (..., n_motifs)
+        Normalised losses.
+    """
+    mean, std = moments(values, weights)
+    counts = weights > 0
+    return torch.where(counts, (torch.where(counts, values, 0.0) - mean) / std, 0.0)
 
 
-def normalised_mse(statistic: Tensor, losses: Tensor) -> Tensor:
+def normalised_mse(statistic: Tensor, losses: Tensor, weights: Tensor) -> Tensor:
     """Mean squared difference of the normalised losses (eq. 2).
 
     Parameters
@@ -69,6 +104,8 @@ def normalised_mse(statistic: Tensor, losses: Tensor) -> Tensor:
         What the dishes measured. Motifs for which it is not finite are left out.
     losses : Tensor of shape (n_motifs,)
         Ground truth.
+    weights : Tensor of shape (n_dishes, n_motifs)
+        How much each motif counts.
 
     Returns
     -------
@@ -76,13 +113,13 @@ def normalised_mse(statistic: Tensor, losses: Tensor) -> Tensor:
         One loss a dish: 0 for a perfect linear relation, 2 for none, also where
         most motif-networks diverged, 4 for the opposite.
     """
-    usable = statistic.isfinite()
-    difference = _normalise(statistic, usable) - _normalise(losses.expand_as(statistic), usable)
-    mse = difference.square().sum(-1) / usable.sum(-1).clamp_min(1)
-    return torch.where(enough(usable), mse, 2.0)
+    kept = usable(statistic, weights)
+    difference = normalise(statistic, kept) - normalise(losses.expand_as(statistic), kept)
+    mse = (kept * difference.square()).sum(-1) / _positive(kept.sum(-1))
+    return torch.where(enough(kept, weights), mse, 2.0)
 
 
-def pairwise_rank(statistic: Tensor, losses: Tensor) -> Tensor:
+def pairwise_rank(statistic: Tensor, losses: Tensor, weights: Tensor) -> Tensor:
     """Logistic loss on the order of every pair of motifs (section 3.1, footnote).
 
     Parameters
@@ -92,6 +129,8 @@ def pairwise_rank(statistic: Tensor, losses: Tensor) -> Tensor:
         matter. Motifs for which it is not finite are left out.
     losses : Tensor of shape (n_motifs,)
         Ground truth.
+    weights : Tensor of shape (n_dishes, n_motifs)
+        How much each motif counts; a pair counts as the product.
 
     Returns
     -------
@@ -99,17 +138,21 @@ def pairwise_rank(statistic: Tensor, losses: Tensor) -> Tensor:
         Mean over the pairs of different ground truth: log(2) for no relation, also
         where most motif-networks diverged.
     """
-    usable = statistic.isfinite()
-    normalised = _normalise(statistic, usable)
+    kept = usable(statistic, weights)
+    normalised = normalise(statistic, kept)
     margin = normalised[:, :, None] - normalised[:, None, :]
-    worse = losses[:, None] > losses[None, :]
-    pairs = worse & usable[:, :, None] & usable[:, None, :]
-    penalties = torch.where(pairs, F.softplus(-margin), 0.0)
-    mean = penalties.sum((-2, -1)) / pairs.sum((-2, -1)).clamp_min(1)
-    return torch.where(enough(usable), mean, math.log(2))
+    pairs = (losses[:, None] > losses[None, :]) * kept[:, :, None] * kept[:, None, :]
+    penalties = pairs * F.softplus(-margin)
+    mean = penalties.sum((-2, -1)) / _positive(pairs.sum((-2, -1)))
+    return torch.where(enough(kept, weights), mean, math.log(2))
 
 
-OUTER_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+def _positive(total: Tensor) -> Tensor:
+    """Divide by this: where the total is zero, so is what it divides."""
+    return torch.where(total > 0, total, 1.0)
+
+
+OUTER_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "mse": normalised_mse,
     "rank": pairwise_rank,
 }

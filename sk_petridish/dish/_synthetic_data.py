@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sk_petridish.blueprints import Blueprint
 
-from ._dish import DishBatch
+from ._dish import Dish, DishBatch
 from ._engines import Engine
 from ._measure import measure
 
@@ -22,7 +22,7 @@ class SyntheticData(nn.Module):
 
     Parameters
     ----------
-    start : DishBatch
+    dishes : sequence of Dish
         The dishes before learning.
     blueprints : sequence of Blueprint
         The motifs that a batch may name by index.
@@ -30,12 +30,16 @@ class SyntheticData(nn.Module):
         What runs the inner loop.
     """
 
-    def __init__(self, start: DishBatch, blueprints: Sequence[Blueprint], engine: Engine) -> None:
+    def __init__(
+        self, dishes: Sequence[Dish], blueprints: Sequence[Blueprint], engine: Engine
+    ) -> None:
         super().__init__()
-        self._engine = engine
+        start = DishBatch.stack(dishes, engine.dtype, engine.device)
+        self.engine = engine
         # The motif-networks of the last batch: small problems have the same in all.
         self._motifs: list[int] = []
         self._network: Any = None
+        self._dishes = dishes
         self._start = start
         self._blueprints = blueprints
         settings = start.settings
@@ -64,6 +68,16 @@ class SyntheticData(nn.Module):
         }
         return replace(self._start, **learned)
 
+    def dishes(self) -> list[Dish]:
+        """Give the dishes with the data as learned so far.
+
+        Returns
+        -------
+        list of Dish
+            One for each dish that learning started from.
+        """
+        return self.batch().unstack(self._dishes)
+
     def forward(self, motifs: Tensor) -> Tensor:
         """Measure a batch of motifs in every dish.
 
@@ -80,5 +94,5 @@ class SyntheticData(nn.Module):
         if motifs.tolist() != self._motifs:
             self._motifs = motifs.tolist()
             blueprints = [self._blueprints[motif] for motif in self._motifs]
-            self._network = self._engine.build(blueprints, self._start.settings.widths)
-        return measure(self._network, self.batch(), self._engine)
+            self._network = self.engine.build(blueprints, self._start.settings.widths)
+        return measure(self._network, self.batch(), self.engine)

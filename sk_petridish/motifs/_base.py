@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 
 from sk_petridish.blueprints import Blueprint
 
-from ._settings import PAPER
+from ._settings import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
 
 Motifs = NDArray[np.float64]
 
@@ -196,6 +196,28 @@ class MotifSpace(ABC, BaseEstimator):
             raise ValueError(
                 f"No settings are called {name!r}; there are {sorted(self._settings)}."
             ) from None
+
+    def hyperparameters(self) -> dict[str, BaseDistribution]:
+        """Give the ranges in which dish settings are selected (appendix A.1).
+
+        Returns
+        -------
+        dict of str to optuna.distributions.BaseDistribution
+            For parameters of :class:`~sk_petridish.PetriDishRegressor`: the search ranges
+            of the paper's Table 4 where motifs are recurrent, and of Table 2 otherwise.
+
+        See Also
+        --------
+        sk_petridish.model_selection.select_hyperparameters : Searches them.
+
+        Examples
+        --------
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> SigmoidSlope().hyperparameters()["n_hidden"]
+        CategoricalDistribution(choices=(1, 3, 5))
+        """
+        recurrent = self.blueprint(self.sample(1, random_state=0)[0]).is_recurrent
+        return dict(RECURRENT_RANGES if recurrent else FEED_FORWARD_RANGES)
 
     def suggest(self, trial: BaseTrial) -> Motifs:
         """Let an Optuna trial choose a motif.

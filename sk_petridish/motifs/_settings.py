@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
 from sk_petridish.tasks import GaussianTask, TeacherTask
 
 # Table 2; the decay after step 20 and every 30 after that is the released
@@ -33,6 +35,25 @@ PAPER: dict[str, Any] = {
     "outer_l2": 1e-5,
     "outer_loss": "mse",
     "n_iter_no_change": 60,
+}
+
+# The search ranges of Tables 2 and 4, in which the tables' final settings lie.
+FEED_FORWARD_RANGES: dict[str, BaseDistribution] = {
+    "n_hidden": CategoricalDistribution((1, 3, 5)),
+    "n_synthetic": CategoricalDistribution((10, 20)),
+    "inner_lr": FloatDistribution(0.001, 0.01, log=True),
+    "inner_l2": FloatDistribution(1e-5, 1e-3, log=True),
+    "inner_steps": CategoricalDistribution((200, 250)),
+    "outer_lr": FloatDistribution(0.01, 0.05, log=True),
+    "outer_lr_decay": FloatDistribution(0.4, 0.8),
+    "outer_l2": FloatDistribution(1e-5, 1e-3, log=True),
+    "max_iter": CategoricalDistribution((20, 40, 60)),
+}
+RECURRENT_RANGES: dict[str, BaseDistribution] = FEED_FORWARD_RANGES | {
+    "inner_steps": CategoricalDistribution((50, 100)),
+    "outer_lr": FloatDistribution(0.01, 2.5, log=True),
+    "outer_l2": FloatDistribution(1e-6, 1e-3, log=True),
+    "max_iter": CategoricalDistribution((100, 200, 300)),
 }
 
 # Chosen on another table of the same experiment: labels that can be learned and not

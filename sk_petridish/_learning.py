@@ -1,0 +1,120 @@
+"""What dishes learn from, and what they have become once they have learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._leaving_out import Mask
+from ._targets import GroundTruth, Losses, LossScale
+from ._uncertainty import SpreadCalibration, calibrate_spread, out_of_bag
+from .blueprints import Blueprint
+from .dish import Dish, Engine, Known, calibrate, measure_motifs, read_losses
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Judged dishes.
+
+    Parameters
+    ----------
+    dishes : list of Dish
+        With what they need to predict.
+    statistic : ndarray of shape (n_dishes, n_motifs)
+        What they measure on all motifs.
+    scale : LossScale
+        Of the losses that they learned from.
+    oob_prediction : ndarray of shape (n_motifs,)
+        What they predict of motifs that they have not seen; NaN for others.
+    spread : SpreadCalibration
+        How far predictions may be off, judged by these.
+    """
+
+    dishes: list[Dish]
+    statistic: Losses
+    scale: LossScale
+    oob_prediction: Losses
+    spread: SpreadCalibration
+
+    def attributes(self) -> dict[str, Any]:
+        """Give what an estimator predicts with, by the names of its attributes."""
+        prediction = self.oob_prediction
+        return {
+            "dishes_": self.dishes,
+            "n_converged_": sum(dish.converged for dish in self.dishes),
+            "oob_prediction_": None if np.isnan(prediction).all() else prediction,
+            "_loss_scale": self.scale,
+            "_spread": self.spread,
+        }
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Motifs with their ground truth, as dishes learn from them and are judged by them.
+
+    Parameters
+    ----------
+    blueprints : list of Blueprint
+        The motifs.
+    truth : GroundTruth
+        Their losses and weights.
+    left_out : ndarray of shape (n_dishes, n_motifs), bool
+        Which motifs each dish must not see.
+    engine : Engine
+        What runs the inner loop.
+    max_outer_loss : float
+        Dishes above it did not converge.
+    """
+
+    blueprints: list[Blueprint]
+    truth: GroundTruth
+    left_out: Mask
+    engine: Engine
+    max_outer_loss: float
+
+    @property
+    def scale(self) -> LossScale:
+        """The scale of the losses that at least one dish sees."""
+        seen = self._seen
+        return LossScale.of(self.truth.y[seen], self.truth.weights[seen])
+
+    @property
+    def known(self) -> Known:
+        """Motifs to learn from."""
+        return self._select(self._seen)
+
+    @property
+    def held_out(self) -> Known | None:
+        """Motifs that no dish sees, if there are any."""
+        return None if self._seen.all() else self._select(~self._seen)
+
+    def judge(self, dishes: Sequence[Dish]) -> Outcome:
+        """Measure all motifs, and make dishes ready to predict."""
+        scale = self.scale
+        statistic = measure_motifs(self.blueprints, dishes, self.engine)
+        weights = self.truth.weights * ~self.left_out
+        calibrated = calibrate(
+            dishes, statistic, scale.normalise(self.truth.y), weights, self.max_outer_loss
+        )
+        converged = np.array([dish.converged for dish in calibrated])
+        usable = converged if converged.any() else ~converged
+        losses = scale.restore(read_losses(calibrated, statistic))
+        unseen = out_of_bag(losses[usable], self.left_out[usable])
+        spread = calibrate_spread(unseen, self.truth, scale.std)
+        return Outcome(calibrated, statistic, scale, unseen.prediction, spread)
+
+    @property
+    def _seen(self) -> Mask:
+        return np.asarray(~self.left_out.all(axis=0))
+
+    def _select(self, motifs: Mask) -> Known:
+        """Take some motifs; those that no dish sees count by their own weight."""
+        weights = self.truth.weights * ~(self.left_out & self._seen)
+        return Known(
+            [self.blueprints[motif] for motif in np.flatnonzero(motifs)],
+            self.scale.normalise(self.truth.y[motifs]),
+            weights[:, motifs],
+        )

@@ -1,0 +1,233 @@
+"""What a user sets, turned into what dishes and the outer loop need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator, clone
+from skorch.callbacks import Callback
+
+from ._scikit import Interval, StrOptions
+from .blueprints import Blueprint, Widths
+from .dish import (
+    INNER_LOSSES,
+    OUTER_LOSSES,
+    STATISTICS,
+    DishSettings,
+    Engine,
+    InitialWeights,
+    InnerLoop,
+    OuterLoop,
+    choose_engine,
+)
+from .motifs import MotifSpace
+from .motifs._settings import PAPER
+from .tasks import Task
+
+
+class DishParameters(BaseEstimator):
+    """The parameters of :class:`~sk_petridish.PetriDishRegressor`, which describes them."""
+
+    motif_space_: MotifSpace
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "motif_space": [MotifSpace, None],
+        "n_dishes": [Interval(Integral, 1, None, closed="left")],
+        "n_inputs": [Interval(Integral, 1, None, closed="left"), None],
+        "n_hidden": [Interval(Integral, 1, None, closed="left"), None],
+        "n_outputs": [Interval(Integral, 1, None, closed="left"), None],
+        "n_synthetic": [Interval(Integral, 1, None, closed="left"), None],
+        "n_batches": [Interval(Integral, 1, None, closed="left"), None],
+        "task": [Task, None],
+        "validation_data": [StrOptions({"copy", "separate"}), None],
+        "learn_labels": ["boolean", None],
+        "init": [StrOptions({"normal", "fan_in"}), None],
+        "init_scale": [Interval(Real, 0, None, closed="neither"), None],
+        "inner_steps": [Interval(Integral, 0, None, closed="left"), None],
+        "inner_lr": [Interval(Real, 0, None, closed="neither"), None],
+        "inner_l2": [Interval(Real, 0, None, closed="left"), None],
+        "inner_optimizer": [StrOptions({"adam", "sgd"}), None],
+        "inner_loss": [StrOptions(set(INNER_LOSSES)), None],
+        "statistic": [StrOptions(set(STATISTICS)), None],
+        "max_iter": [Interval(Integral, 0, None, closed="left"), None],
+        "outer_lr": [Interval(Real, 0, None, closed="neither"), None],
+        "outer_lr_decay": [Interval(Real, 0, None, closed="neither"), None],
+        "outer_lr_steps": ["array-like", None],
+        "outer_l2": [Interval(Real, 0, None, closed="left"), None],
+        "outer_loss": [StrOptions(set(OUTER_LOSSES)), None],
+        "max_outer_loss": [Interval(Real, 0, None, closed="left")],
+        "leave_out": [Interval(Real, 0, 0.5, closed="both")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "engine": [StrOptions({"auto", "numba", "torch"})],
+        "device": [str],
+        "n_jobs": [Integral, None],
+        "dtype": [StrOptions({"float64", "float32"})],
+        "callbacks": [list, tuple, None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        motif_space: MotifSpace | None = None,
+        *,
+        n_dishes: int = 24,
+        n_inputs: int | None = None,
+        n_hidden: int | None = None,
+        n_outputs: int | None = None,
+        n_synthetic: int | None = None,
+        n_batches: int | None = None,
+        task: Task | None = None,
+        validation_data: Literal["copy", "separate"] | None = None,
+        learn_labels: bool | None = None,
+        init: Literal["normal", "fan_in"] | None = None,
+        init_scale: float | None = None,
+        inner_steps: int | None = None,
+        inner_lr: float | None = None,
+        inner_l2: float | None = None,
+        inner_optimizer: Literal["adam", "sgd"] | None = None,
+        inner_loss: Literal["bce", "cross_entropy", "mse"] | None = None,
+        statistic: Literal["final_valid", "mean_train", "mean_valid"] | None = None,
+        max_iter: int | None = None,
+        outer_lr: float | None = None,
+        outer_lr_decay: float | None = None,
+        outer_lr_steps: Sequence[int] | None = None,
+        outer_l2: float | None = None,
+        outer_loss: Literal["mse", "rank"] | None = None,
+        max_outer_loss: float = 0.5,
+        leave_out: float = 0.2,
+        batch_size: int = 40,
+        tol: float = 1e-4,
+        n_iter_no_change: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.2,
+        engine: Literal["auto", "numba", "torch"] = "auto",
+        device: str = "cpu",
+        n_jobs: int | None = None,
+        dtype: Literal["float64", "float32"] = "float64",
+        callbacks: Sequence[Callback | tuple[str, Callback]] | None = None,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.motif_space = motif_space
+        self.n_dishes = n_dishes
+        self.n_inputs = n_inputs
+        self.n_hidden = n_hidden
+        self.n_outputs = n_outputs
+        self.n_synthetic = n_synthetic
+        self.n_batches = n_batches
+        self.task = task
+        self.validation_data = validation_data
+        self.learn_labels = learn_labels
+        self.init = init
+        self.init_scale = init_scale
+        self.inner_steps = inner_steps
+        self.inner_lr = inner_lr
+        self.inner_l2 = inner_l2
+        self.inner_optimizer = inner_optimizer
+        self.inner_loss = inner_loss
+        self.statistic = statistic
+        self.max_iter = max_iter
+        self.outer_lr = outer_lr
+        self.outer_lr_decay = outer_lr_decay
+        self.outer_lr_steps = outer_lr_steps
+        self.outer_l2 = outer_l2
+        self.outer_loss = outer_loss
+        self.max_outer_loss = max_outer_loss
+        self.leave_out = leave_out
+        self.batch_size = batch_size
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.engine = engine
+        self.device = device
+        self.n_jobs = n_jobs
+        self.dtype = dtype
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _setting(self, name: str) -> Any:
+        """Give a parameter's value; for ``None`` the motif space's, or else the paper's."""
+        value = getattr(self, name)
+        return (PAPER | self.motif_space_.recommended())[name] if value is None else value
+
+    def _dish_settings(self) -> DishSettings:
+        n_synthetic, n_batches = self._setting("n_synthetic"), self._setting("n_batches")
+        if n_synthetic % n_batches:
+            raise ValueError(
+                f"n_batches={n_batches} does not divide n_synthetic={n_synthetic}; mini-batches "
+                "have equal size."
+            )
+        return DishSettings(
+            widths=Widths(
+                self._setting("n_inputs"), self._setting("n_hidden"), self._setting("n_outputs")
+            ),
+            n_synthetic=n_synthetic,
+            task=clone(self._setting("task")),
+            validation_data=self._setting("validation_data"),
+            learn_labels=self._setting("learn_labels"),
+            initial_weights=InitialWeights(self._setting("init"), self._setting("init_scale")),
+            inner=InnerLoop(
+                steps=self._setting("inner_steps"),
+                lr=self._setting("inner_lr"),
+                l2=self._setting("inner_l2"),
+                optimizer=self._setting("inner_optimizer"),
+                loss=self._setting("inner_loss"),
+                n_batches=n_batches,
+            ),
+            statistic=self._setting("statistic"),
+        )
+
+    def _outer_loop(self) -> OuterLoop:
+        lr_steps = tuple(self._setting("outer_lr_steps"))
+        if not all(isinstance(step, Integral) and int(step) > 0 for step in lr_steps):
+            raise ValueError(
+                f"outer_lr_steps must be positive integers, outer steps, got {lr_steps}."
+            )
+        return OuterLoop(
+            max_iter=self._setting("max_iter"),
+            lr=self._setting("outer_lr"),
+            lr_decay=self._setting("outer_lr_decay"),
+            lr_steps=lr_steps,
+            l2=self._setting("outer_l2"),
+            loss=self._setting("outer_loss"),
+            batch_size=self.batch_size,
+            tol=self.tol,
+            n_iter_no_change=self._setting("n_iter_no_change"),
+            verbose=self.verbose,
+        )
+
+    def _choose_engine(self, blueprints: Sequence[Blueprint]) -> Engine:
+        return choose_engine(
+            self.engine,
+            blueprints,
+            dtype=getattr(torch, self.dtype),
+            device=self.device,
+            n_jobs=effective_n_jobs(self.n_jobs),
+        )
+
+    def _callbacks(self) -> list[Callback | tuple[str, Callback]]:
+        """Give the user's skorch callbacks."""
+        callbacks = list(self.callbacks or ())
+        for entry in callbacks:
+            callback = entry[-1] if isinstance(entry, tuple) else entry
+            if not isinstance(callback, Callback):
+                raise TypeError(
+                    f"callbacks must be skorch callbacks or (name, callback) tuples, got "
+                    f"{entry!r}; scikit-learn's callbacks go to set_callbacks()."
+                )
+        return callbacks

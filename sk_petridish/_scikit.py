@@ -1,0 +1,15 @@
+"""What scikit-learn keeps private and we need; imported only here."""
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "VisualBlock",
+    "check_sample_weight",
+    "fit_context",
+]

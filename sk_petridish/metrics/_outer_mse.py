@@ -1,0 +1,64 @@
+"""The outer loss as a metric: the paper's criterion for hyperparameters."""
+
+from __future__ import annotations
+
+import torch
+from numpy.typing import ArrayLike
+
+from sk_petridish.dish import OUTER_LOSSES
+
+from ._validation import check_losses, without_order
+
+
+def outer_mse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+    """Outer loss of predictions (eq. 2).
+
+    Measured and predicted losses are each normalised to zero mean and unit variance, and
+    compared by their mean squared difference; appendix A.1 chooses the settings for which
+    that is smallest on motifs not learned from.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_motifs,)
+        Measured losses.
+    y_pred : array-like of shape (n_motifs,)
+        Predicted losses.
+
+    Returns
+    -------
+    float
+        ``2 - 2 r`` with Pearson's correlation r: 0 for a perfect linear relation, 2 for
+        none or constant predictions, 4 for the opposite; NaN where losses are constant.
+
+    Raises
+    ------
+    ValueError
+        If a loss is not finite, or there are not as many of both.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If losses are constant or there are fewer than two.
+
+    See Also
+    --------
+    sk_petridish.model_selection.outer_mse_scorer : The same for ``scoring=``.
+
+    References
+    ----------
+    .. [1] A. Rawal, J. Lehman, F. P. Such, J. Clune and K. O. Stanley, "Synthetic Petri
+       Dish: A Novel Surrogate Model for Rapid Architecture Search", 2020, eq. 2 and
+       appendix A.1.
+
+    Examples
+    --------
+    >>> from sk_petridish.metrics import outer_mse
+    >>> round(outer_mse([0.1, 0.2, 0.3, 0.4], [1.0, 3.0, 2.0, 4.0]), 3)
+    0.4
+    """
+    measured, predicted = check_losses(y_true, y_pred)
+    correlation = without_order(measured, predicted)
+    if correlation is not None:
+        return 2 - 2 * correlation
+    statistic, losses = torch.tensor(predicted[None]), torch.tensor(measured)
+    return OUTER_LOSSES["mse"](statistic, losses, torch.ones_like(statistic)).item()

@@ -1,0 +1,200 @@
+"""Optuna's samplers behind scikit-learn's search interface."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import numpy as np
+import optuna
+from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import Trial, TrialState
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import RandomizedSearchCV
+from sklearn.utils import check_random_state
+
+
+class OptunaSearchCV(RandomizedSearchCV):
+    """Search settings by cross-validation, where Optuna proposes them.
+
+    Like :class:`~sklearn.model_selection.RandomizedSearchCV`, with its parameters,
+    attributes and methods, but later settings are drawn knowing the scores of earlier ones.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is tuned.
+    param_distributions : dict of str to optuna distribution or list
+        The range of every parameter, or its choices.
+    sampler : optuna.samplers.BaseSampler, default=None
+        What proposes settings. ``None`` is a :class:`~optuna.samplers.TPESampler`.
+    n_iter : int, default=10
+        How many settings are tried.
+    scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+        As in :class:`~sklearn.model_selection.RandomizedSearchCV`. Settings are proposed in
+        batches, as many at once as keep all jobs busy. Give ``cv`` an integer
+        ``random_state``, since every batch splits anew.
+    random_state : int, RandomState instance or None, default=None
+        Determines what is proposed, where ``sampler`` is None.
+
+    Attributes
+    ----------
+    study_ : optuna.study.Study
+        The study, a trial a setting. Its value is the mean score; a setting whose score is
+        not a number has failed.
+    best_estimator_, best_params_, best_score_, best_index_, cv_results_, ...
+        As in :class:`~sklearn.model_selection.RandomizedSearchCV`.
+
+    See Also
+    --------
+    select_hyperparameters : Chooses the ranges too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from optuna.distributions import FloatDistribution
+    >>> from sklearn.linear_model import Ridge
+    >>> from sk_petridish.model_selection import OptunaSearchCV
+    >>> X = np.random.default_rng(0).normal(size=(40, 3))
+    >>> ranges = {"alpha": FloatDistribution(1e-6, 1e3, log=True), "fit_intercept": [True, False]}
+    >>> search = OptunaSearchCV(Ridge(), ranges, n_iter=20, cv=3, random_state=0)
+    >>> bool(search.fit(X, X @ [1.0, 2.0, 3.0]).best_params_["alpha"] < 1e-2)
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        param_distributions: Mapping[str, BaseDistribution | Sequence[Any]],
+        *,
+        sampler: BaseSampler | None = None,
+        n_iter: int = 10,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: bool | str | Callable[..., int] = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: int | np.random.RandomState | None = None,
+        error_score: float | str = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.sampler = sampler
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **RandomizedSearchCV._parameter_constraints,
+        "param_distributions": [dict],
+        "sampler": [BaseSampler, None],
+    }
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> OptunaSearchCV:
+        """Search, and fit the best setting to all data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            What the estimator is fitted to.
+        y : array-like of shape (n_samples,), default=None
+            Its target.
+        **params : dict
+            Parameters of the estimator's ``fit``, such as ``sample_weight``.
+
+        Returns
+        -------
+        OptunaSearchCV
+            The fitted search.
+        """
+        search: OptunaSearchCV = super().fit(X, y, **params)
+        return search
+
+    def _run_search(
+        self, evaluate_candidates: Callable[..., Mapping[str, Any]], *, callback_ctx: Any = None
+    ) -> None:
+        """Ask for settings and tell their scores, a batch at a time."""
+        sampler = self.sampler
+        if sampler is None:
+            sampler = TPESampler(seed=check_random_state(self.random_state).randint(2**31 - 1))
+        with _quiet(self.verbose):
+            self.study_ = optuna.create_study(direction="maximize", sampler=sampler)
+        size = math.ceil(effective_n_jobs(self.n_jobs) / self.n_splits_)
+        search = callback_ctx.subcontext(
+            task_name="search", max_subtasks=math.ceil(self.n_iter / size)
+        ).call_on_fit_task_begin(estimator=self)
+        for start in range(0, self.n_iter, size):
+            trials = [
+                self.study_.ask(as_distributions(self.param_distributions))
+                for _ in range(min(size, self.n_iter - start))
+            ]
+            batch = search.subcontext(
+                task_name="batch",
+                max_subtasks=len(trials) * self.n_splits_,
+                sequential_subtasks=False,
+            ).call_on_fit_task_begin(estimator=self)
+            results = evaluate_candidates([trial.params for trial in trials], callback_ctx=batch)
+            self._tell(trials, results)
+            batch.call_on_fit_task_end(estimator=self)
+        search.call_on_fit_task_end(estimator=self)
+
+    def _tell(self, trials: Sequence[Trial], results: Mapping[str, Any]) -> None:
+        """Tell the study the scores of the last settings."""
+        metric = self.refit if isinstance(self.refit, str) else "score"
+        scores = results[f"mean_test_{metric}"][-len(trials) :]
+        for trial, score in zip(trials, scores, strict=True):
+            if np.isfinite(score):
+                self.study_.tell(trial, float(score))
+            else:
+                self.study_.tell(trial, state=TrialState.FAIL)
+
+
+def as_distributions(
+    ranges: Mapping[str, BaseDistribution | Sequence[Any]],
+) -> dict[str, BaseDistribution]:
+    """Give every range as Optuna writes it.
+
+    Parameters
+    ----------
+    ranges : dict of str to optuna distribution or sequence
+        Ranges, or choices.
+
+    Returns
+    -------
+    dict of str to optuna.distributions.BaseDistribution
+        The same ranges.
+    """
+    return {
+        name: values
+        if isinstance(values, BaseDistribution)
+        else CategoricalDistribution(tuple(values))
+        for name, values in ranges.items()
+    }
+
+
+@contextmanager
+def _quiet(verbose: int) -> Iterator[None]:
+    """Keep Optuna from announcing its study."""
+    before = optuna.logging.get_verbosity()
+    if not verbose:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
