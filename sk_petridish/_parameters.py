@@ -1,18 +1,22 @@
-"""What a user sets, turned into what dishes and the outer loop need."""
+"""What a user sets and gives, turned into what dishes and the outer loop need."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 from skorch.callbacks import Callback
 
 from ._scikit import Interval, StrOptions
+from ._targets import Losses
 from .blueprints import Blueprint, Widths
 from .dish import (
     INNER_LOSSES,
@@ -25,7 +29,7 @@ from .dish import (
     OuterLoop,
     choose_engine,
 )
-from .motifs import MotifSpace
+from .motifs import Motifs, MotifSpace, SigmoidSlope
 from .motifs._settings import PAPER
 from .tasks import Task
 
@@ -231,3 +235,37 @@ class DishParameters(BaseEstimator):
                     f"{entry!r}; scikit-learn's callbacks go to set_callbacks()."
                 )
         return callbacks
+
+    def _validate_motifs(self, X: ArrayLike, *, fitting: bool) -> Motifs:
+        """Check motifs; errors say what a row is."""
+        space: MotifSpace | None = self.motif_space if fitting else self.motif_space_
+        try:
+            checked: Motifs = validate_data(self, X, dtype=np.float64, reset=fitting)
+        except ValueError as error:
+            description = (SigmoidSlope() if space is None else space).row_description
+            raise ValueError(f"{error}\n{description}") from error
+        if fitting:
+            # A slope for each column: the default space takes any number of them.
+            n_slopes = checked.shape[1]
+            self.motif_space_ = SigmoidSlope(n_slopes) if space is None else clone(space)
+        return self.motif_space_.validate(checked)
+
+    def _blueprints(self, X: Motifs) -> list[Blueprint]:
+        return [self.motif_space_.blueprint(row) for row in X]
+
+    def _measure(self, X: Motifs, measure: Callable[..., Losses]) -> Losses:
+        """Measure every motif, the second axis, by the engine that it would get alone."""
+        blueprints = self._blueprints(X)
+        chosen = [self._choose_engine([blueprint]) for blueprint in blueprints]
+        order, pieces = [], []
+        for engine in set(chosen):
+            ours = [index for index, one in enumerate(chosen) if one == engine]
+            order.extend(ours)
+            pieces.append(measure([blueprints[index] for index in ours], engine=engine))
+        return np.concatenate(pieces, axis=1)[:, np.argsort(order)]
+
+    def _seeds(self) -> list[int]:
+        """Give two seeds for learning and one for each dish, the same however many."""
+        generator = check_random_state(self.random_state)
+        seeds: list[int] = generator.randint(2**31 - 1, size=self.n_dishes + 2).tolist()
+        return seeds

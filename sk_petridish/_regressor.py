@@ -5,21 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin, clone
+from sklearn.base import RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
 from ._callbacks import FitHooks, OuterSteps
 from ._learning import Outcome, Problem
 from ._leaving_out import Mask, hold_out, leave_out
 from ._parameters import DishParameters
-from ._scikit import fit_context
+from ._scikit import VisualBlock, fit_context
 from ._targets import (
     GroundTruth,
     Losses,
@@ -31,9 +32,8 @@ from ._targets import (
 )
 from ._threads import one_torch_thread
 from ._uncertainty import SpreadCalibration, spread_over_dishes
-from .blueprints import Blueprint
 from .dish import Dish, DishSettings, Learned, draw_dish, learn, measure_motifs, read_losses
-from .motifs import Motifs, MotifSpace, SigmoidSlope
+from .motifs import Motifs, SigmoidSlope
 
 
 class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters):
@@ -367,7 +367,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters):
         X = self._validate_motifs(X, fitting=False)
         dishes = [dish for dish in self.dishes_ if dish.converged] or self.dishes_
         with one_torch_thread():
-            statistic = self._measure(self._blueprints(X), dishes)
+            statistic = self._measure(X, partial(measure_motifs, dishes=dishes))
         _warn_of_divergence(statistic, stacklevel=3)
         losses = self._loss_scale.restore(read_losses(dishes, statistic))
         median: Losses = np.median(losses, axis=0)
@@ -379,6 +379,17 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters):
         tags.regressor_tags.poor_score = True
         return tags
 
+    def _sk_visual_block_(self) -> VisualBlock:
+        """Show the motif space below the parameters."""
+        space = getattr(self, "motif_space_", self.motif_space) or SigmoidSlope()
+        return VisualBlock("serial", [space], names=["motif space"])
+
+    def _draw(self, X: ArrayLike) -> None:
+        """Draw the dishes from which learning would start, to be measured as they are."""
+        self._validate_motifs(X, fitting=True)
+        _, _, *seeds = self._seeds()
+        self.dishes_ = self._first_dishes(self._dish_settings(), seeds, goes_on=False)
+
     def _validate(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, goes_on: bool
     ) -> GroundTruth:
@@ -388,30 +399,12 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters):
             motifs, validate_losses(y, len(motifs)), validate_weights(sample_weight, motifs)
         )
 
-    def _validate_motifs(self, X: ArrayLike, *, fitting: bool) -> Motifs:
-        """Check motifs; errors say what a row is."""
-        space: MotifSpace | None = self.motif_space if fitting else self.motif_space_
-        try:
-            checked: Motifs = validate_data(self, X, dtype=np.float64, reset=fitting)
-        except ValueError as error:
-            description = (SigmoidSlope() if space is None else space).row_description
-            raise ValueError(f"{error}\n{description}") from error
-        if fitting:
-            # A slope for each column: the default space takes any number of them.
-            n_slopes = checked.shape[1]
-            self.motif_space_ = SigmoidSlope(n_slopes) if space is None else clone(space)
-        return self.motif_space_.validate(checked)
-
     def _learn(self, evaluated: GroundTruth, *, goes_on: bool) -> PetriDishRegressor:
         """Learn from motifs with losses, anew or from the dishes that there are."""
         truth = join_repeats(self.motif_space_, evaluated)
         check_ordering(truth.y)
         settings, loop, callbacks = self._dish_settings(), self._outer_loop(), self._callbacks()
-        batch_seed, split_seed, *seeds = (
-            check_random_state(self.random_state)
-            .randint(2**31 - 1, size=self.n_dishes + 2)
-            .tolist()
-        )
+        batch_seed, split_seed, *seeds = self._seeds()
         dishes = self._first_dishes(settings, seeds, goes_on=goes_on)
         left_out = self._leave_out(truth, np.random.RandomState(split_seed), goes_on=goes_on)
         blueprints = self._blueprints(truth.X)
@@ -513,18 +506,6 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters):
                 "and two of different loss to learn from. Change validation_fraction or "
                 "switch early_stopping off."
             )
-
-    def _blueprints(self, X: Motifs) -> list[Blueprint]:
-        return [self.motif_space_.blueprint(row) for row in X]
-
-    def _measure(self, blueprints: list[Blueprint], dishes: list[Dish]) -> Losses:
-        """Measure every motif by the engine that it would get alone."""
-        chosen = [self._choose_engine([blueprint]) for blueprint in blueprints]
-        statistic = np.empty((len(dishes), len(blueprints)))
-        for engine in set(chosen):
-            ours = [index for index, one in enumerate(chosen) if one == engine]
-            statistic[:, ours] = measure_motifs([blueprints[i] for i in ours], dishes, engine)
-        return statistic
 
     def _warn_unless_converged(self, stacklevel: int) -> None:
         if not self.n_converged_:

@@ -199,11 +199,10 @@ def test_early_stopping_needs_enough_motifs(problem):
     X, y = problem
     with pytest.raises(ValueError, match="would hold out 0 of 2 motifs"):
         fast(early_stopping=True).fit(X[:2], y[:2])
+    # Of these three, this seed holds the only one out that differs.
+    dish = fast(early_stopping=True, validation_fraction=0.4, random_state=5)
     with pytest.raises(ValueError, match="two of different loss"):
-        # One of three is held out; for some seed it is the only one that differs.
-        for seed in range(20):
-            dish = fast(early_stopping=True, validation_fraction=0.4, random_state=seed)
-            dish.fit(X[:3], [1.0, 1.0, 2.0])
+        dish.fit(X[:3], [1.0, 1.0, 2.0])
 
 
 def test_the_papers_settings_and_the_recommended_ones_run(problem):

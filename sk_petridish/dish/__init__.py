@@ -6,7 +6,7 @@ from ._engines import Engine, NumbaEngine, TorchEngine, choose_engine
 from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
 from ._inner_loss import INNER_LOSSES
-from ._measure import measure_motifs
+from ._measure import measure_curves, measure_motifs
 from ._outer_loop import Known, Learned, OuterLoop, learn
 from ._outer_loss import OUTER_LOSSES
 from ._statistic import STATISTICS, Curves
@@ -31,6 +31,7 @@ __all__ = [
     "choose_engine",
     "draw_dish",
     "learn",
+    "measure_curves",
     "measure_motifs",
     "read_losses",
 ]

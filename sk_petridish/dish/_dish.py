@@ -76,10 +76,12 @@ class Dish:
         What it shares with the other dishes.
     seed : int
         Determines theta_init and the synthetic data before learning.
-    x_train, x_valid : ndarray of shape (n_synthetic, n_inputs)
-        Synthetic inputs.
-    y_train, y_valid : ndarray of shape (n_synthetic, n_outputs)
-        Labels.
+    x_train : ndarray of shape (n_synthetic, n_inputs)
+        Synthetic inputs to train on.
+    y_train : ndarray of shape (n_synthetic, n_outputs)
+        Their labels.
+    x_valid, y_valid : ndarray
+        The same for validation.
     statistic_mean, statistic_std : float
         Mean and standard deviation of the statistic over the motifs that the dish
         learned from; the latter NaN where it cannot tell them apart.
@@ -143,10 +145,12 @@ class DishBatch:
         What they share.
     seeds : tuple of int
         One a dish.
-    x_train, x_valid : Tensor of shape (n_dishes, n_synthetic[, n_time_steps], n_inputs)
-        Synthetic inputs, with time steps where motifs are recurrent.
-    y_train, y_valid : Tensor of shape (n_dishes, n_synthetic[, n_time_steps], n_outputs)
-        Labels, of every time step or of the last.
+    x_train : Tensor of shape (n_dishes, n_synthetic[, n_time_steps], n_inputs)
+        Synthetic inputs to train on, with time steps where motifs are recurrent.
+    y_train : Tensor of shape (n_dishes, n_synthetic[, n_time_steps], n_outputs)
+        Their labels, of every time step or of the last.
+    x_valid, y_valid : Tensor
+        The same for validation.
     """
 
     settings: DishSettings

@@ -1,8 +1,8 @@
-"""Reading a dish's statistic off motifs."""
+"""Reading a dish's statistic, or whole learning curves, off motifs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,10 +65,53 @@ def measure_motifs(
         The statistic; NaN where a motif-network diverged.
     """
     batch = DishBatch.stack(dishes, engine.dtype, engine.device)
-    size = max(1, _MAX_NETWORKS // len(dishes))
+    return _in_pieces(blueprints, batch, engine, lambda network: measure(network, batch, engine))
+
+
+def measure_curves(
+    blueprints: Sequence[Blueprint],
+    dishes: Sequence[Dish],
+    engine: Engine,
+    checkpoints: Sequence[int],
+) -> Array:
+    """Record motifs' learning curves in finished dishes.
+
+    Parameters
+    ----------
+    blueprints : sequence of Blueprint
+        The motifs.
+    dishes : sequence of Dish
+        The dishes.
+    engine : Engine
+        What runs the inner loop.
+    checkpoints : sequence of int
+        Inner steps, increasing.
+
+    Returns
+    -------
+    ndarray of shape (n_dishes, n_motifs, n_checkpoints, 3)
+        The fields of :class:`Curves`, in order; not finite where a motif-network diverged.
+    """
+    batch = DishBatch.stack(dishes, engine.dtype, engine.device)
+    return _in_pieces(
+        blueprints,
+        batch,
+        engine,
+        lambda network: torch.stack(engine.curves(network, batch, checkpoints), dim=-1),
+    )
+
+
+def _in_pieces(
+    blueprints: Sequence[Blueprint],
+    batch: DishBatch,
+    engine: Engine,
+    read: Callable[[Any], Tensor],
+) -> Array:
+    """Read (n_dishes, n_motifs, ...) off motif-networks, so many at a time."""
+    size = max(1, _MAX_NETWORKS // len(batch.seeds))
     pieces = []
     with torch.no_grad():
         for start in range(0, len(blueprints), size):
             network = engine.build(blueprints[start : start + size], batch.settings.widths)
-            pieces.append(measure(network, batch, engine).cpu().numpy())
+            pieces.append(read(network).cpu().numpy())
     return np.concatenate(pieces, axis=1).astype(np.float64)

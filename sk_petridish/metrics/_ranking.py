@@ -9,7 +9,7 @@ from ._validation import check_losses, without_order
 
 
 def kendall_tau_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Kendall's tau-b: how many more pairs are in the right order than in the wrong one.
+    """Compare the order of pairs: Kendall's tau-b.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def kendall_tau_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
 
 
 def spearman_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """Spearman's rho: the correlation of the ranks of measured and predicted losses.
+    """Correlate the ranks of measured and predicted losses: Spearman's rho.
 
     Parameters
     ----------

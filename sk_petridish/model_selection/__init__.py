@@ -1,6 +1,5 @@
 """Selection of a dish's settings (appendix A.1)."""
 
-from ._optuna import OptunaSearchCV
 from ._select import outer_mse_scorer, select_hyperparameters
 
-__all__ = ["OptunaSearchCV", "outer_mse_scorer", "select_hyperparameters"]
+__all__ = ["outer_mse_scorer", "select_hyperparameters"]

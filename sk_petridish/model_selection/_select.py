@@ -43,7 +43,7 @@ def select_hyperparameters(
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
     **fit_params: Any,
-) -> GridSearchCV | RandomizedSearchCV | OptunaSearchCV:
+) -> GridSearchCV | RandomizedSearchCV:
     """Choose a dish's settings as the paper does (appendix A.1).
 
     Every setting is learned on one half of the motifs, and the one of least outer loss on
@@ -61,7 +61,7 @@ def select_hyperparameters(
         How settings are tried: every combination of choices and of both ends of continuous
         ranges (:class:`~sklearn.model_selection.GridSearchCV`, hundreds with the default
         ranges), at random (:class:`~sklearn.model_selection.RandomizedSearchCV`), or as
-        Optuna proposes (:class:`OptunaSearchCV`).
+        Optuna proposes (a search of the same kind, whose ``study_`` is an Optuna study).
     param_distributions : dict of str to optuna distribution or list, default=None
         The range of every parameter, or its choices. ``None``: the paper's ranges for
         these motifs, :meth:`~sk_petridish.motifs.MotifSpace.hyperparameters`. They surround
@@ -83,7 +83,7 @@ def select_hyperparameters(
 
     Returns
     -------
-    GridSearchCV, RandomizedSearchCV or OptunaSearchCV
+    GridSearchCV or RandomizedSearchCV
         The fitted search: ``best_params_``, ``best_score_``, ``cv_results_``, and
         ``best_estimator_``, which it predicts with.
 

@@ -38,6 +38,7 @@ class MotifSpace(ABC, BaseEstimator):
     """
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": PAPER, "paper": PAPER}
+    _bank: ClassVar[dict[str, dict[str, Any]]] = {"dish": {"n_dishes": 4}}
 
     @property
     @abstractmethod
@@ -196,6 +197,27 @@ class MotifSpace(ABC, BaseEstimator):
             raise ValueError(
                 f"No settings are called {name!r}; there are {sorted(self._settings)}."
             ) from None
+
+    def bank(self) -> dict[str, dict[str, Any]]:
+        """Give the dishes of which a bank measures motifs of this family.
+
+        Returns
+        -------
+        dict of str to dict
+            Keyword arguments of :class:`~sk_petridish.PetriDishRegressor` for every sort
+            of dish, by its name.
+
+        See Also
+        --------
+        sk_petridish.PetriDishTransformer : Gives what they measure as features.
+
+        Examples
+        --------
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> sorted(SigmoidSlope().bank())
+        ['scale1', 'scale2', 'scale4']
+        """
+        return {name: dict(settings) for name, settings in self._bank.items()}
 
     def hyperparameters(self) -> dict[str, BaseDistribution]:
         """Give the ranges in which dish settings are selected (appendix A.1).

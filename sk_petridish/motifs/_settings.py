@@ -76,3 +76,10 @@ SIGMOID_SLOPE: dict[str, Any] = PAPER | {
     "outer_lr_steps": (20,),
     "n_iter_no_change": 10,
 }
+
+# The scale of the initial weights decides for which slopes a motif-network learns well.
+SIGMOID_SLOPE_BANK: dict[str, dict[str, Any]] = {
+    "scale1": {"n_dishes": 4, "init_scale": 1.0},
+    "scale2": {"n_dishes": 4, "init_scale": 2.0},
+    "scale4": {"n_dishes": 4, "init_scale": 4.0},
+}

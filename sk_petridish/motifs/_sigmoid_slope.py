@@ -13,7 +13,7 @@ from sklearn.utils import check_array, check_random_state
 from sk_petridish.blueprints import Blueprint, Node
 
 from ._base import Motifs, MotifSpace
-from ._settings import PAPER, SIGMOID_SLOPE
+from ._settings import PAPER, SIGMOID_SLOPE, SIGMOID_SLOPE_BANK
 
 
 class SigmoidSlope(MotifSpace):
@@ -53,6 +53,7 @@ class SigmoidSlope(MotifSpace):
     """
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": SIGMOID_SLOPE, "paper": PAPER}
+    _bank: ClassVar[dict[str, dict[str, Any]]] = SIGMOID_SLOPE_BANK
 
     def __init__(self, n_slopes: int = 1, low: float = 0.01, high: float = 2.01) -> None:
         self.n_slopes = n_slopes

@@ -1,0 +1,305 @@
+"""What a bank of dishes measures about motifs, as features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import TransformerMixin, clone
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._regressor import PetriDishRegressor
+from ._scikit import BaseComposition, VisualBlock, check_feature_names_in, fit_context
+from ._targets import validate_weights
+from ._threads import one_torch_thread
+from .dish import Curves, measure_curves
+from .motifs import MotifSpace, SigmoidSlope
+
+# Losses outside of this range are rounding, or have diverged.
+_SMALLEST, _LARGEST = 1e-8, 1e6
+
+
+class PetriDishTransformer(TransformerMixin, BaseComposition):
+    """Turn motifs into what a bank of dishes measures about them.
+
+    Every motif is trained in every dish of the bank. Its features are the logarithms of
+    the losses on the way, for any regressor to learn from: where a
+    :class:`~sk_petridish.PetriDishRegressor` reads one number off each of its dishes, a
+    regressor on these features can weigh all of them. Dishes need not be learned for that.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace, default=None
+        What a row of ``X`` means. ``None`` is that of the dishes, or else
+        :class:`~sk_petridish.motifs.SigmoidSlope` with as many slopes as ``X`` has columns.
+    dishes : list of (str, PetriDishRegressor) tuples, default=None
+        The bank: names, and regressors that describe a sort of dish each, ``n_dishes`` of
+        them. ``None`` is the bank that the motif space recommends,
+        :meth:`~sk_petridish.motifs.MotifSpace.bank`.
+    learn : bool, default=False
+        Whether each regressor is fitted first. Otherwise its dishes are as drawn, nothing
+        is learned from ``y``, and ``fit`` takes no time.
+    curves : sequence of {"train", "valid", "mean_train"}, default=("train", "valid")
+        Which losses are features: on training data, on validation data, and the mean of
+        the former over the steps made so far.
+    checkpoints : sequence of int, default=None
+        Inner steps at which losses are taken. ``None``: 0, 1, 2, 4, 8 and so on, and the
+        last one, of each dish's ``inner_steps``.
+    random_state : int, RandomState instance or None, default=None
+        Determines the dishes of regressors that have no ``random_state`` of their own.
+
+    Attributes
+    ----------
+    dishes_ : list of (str, PetriDishRegressor) tuples
+        The bank with its dishes.
+    motif_space_ : MotifSpace
+        The motif space in use.
+    n_features_in_ : int
+        Columns of ``X``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, where ``X`` had names that are all strings.
+
+    See Also
+    --------
+    PetriDishRegressor : Predicts losses itself.
+
+    Notes
+    -----
+    Losses are clipped to 1e-8 at the lower end and 1e6 at the upper; an inner loop that
+    diverged counts as 1e6. There are ``len(curves)`` times the number of checkpoints
+    features for each single dish.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import RidgeCV
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sk_petridish import PetriDishRegressor, PetriDishTransformer
+    >>> bank = PetriDishTransformer(
+    ...     dishes=[("dish", PetriDishRegressor(n_dishes=2, inner_steps=20))],
+    ...     checkpoints=[0, 20],
+    ...     random_state=0,
+    ... )
+    >>> surrogate = make_pipeline(bank, StandardScaler(), RidgeCV())
+    >>> slopes = np.linspace(0.4, 1.5, 8)[:, None]
+    >>> predictions = surrogate.fit(slopes, 0.02 + 0.01 * slopes.ravel()).predict(slopes)
+    >>> bool(predictions[0] < predictions[-1])
+    True
+    >>> surrogate[0].get_feature_names_out()[:3]
+    array(['dish0_train_0', 'dish0_train_20', 'dish0_valid_0'], dtype=object)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "motif_space": [MotifSpace, None],
+        "dishes": [list, None],
+        "learn": ["boolean"],
+        "curves": [list, tuple],
+        "checkpoints": ["array-like", None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        motif_space: MotifSpace | None = None,
+        *,
+        dishes: list[tuple[str, PetriDishRegressor]] | None = None,
+        learn: bool = False,
+        curves: Sequence[str] = ("train", "valid"),
+        checkpoints: Sequence[int] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.motif_space = motif_space
+        self.dishes = dishes
+        self.learn = learn
+        self.curves = curves
+        self.checkpoints = checkpoints
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> PetriDishTransformer:
+        """Draw the bank's dishes, and learn them if ``learn`` says so.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Motifs, one a row.
+        y : array-like of shape (n_motifs,), default=None
+            Their ground-truth losses; needed and used only with ``learn``.
+        sample_weight : array-like of shape (n_motifs,), default=None
+            How often each row counts; used only with ``learn``.
+
+        Returns
+        -------
+        PetriDishTransformer
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If a row is no motif, ``curves`` or ``checkpoints`` are none, or learning fails.
+        """
+        self._check_curves()
+        # For its names and number of columns; what a row means, each regressor checks.
+        rows = validate_data(self, X, dtype=np.float64)
+        validate_weights(sample_weight, rows)
+        bank = self._bank()
+        for _, member in bank:
+            if self.learn:
+                member.fit(X, y, sample_weight=sample_weight)
+            else:
+                member._draw(X)
+            self._steps(member)  # before anything takes long in transform
+        self.dishes_ = bank
+        self.motif_space_ = bank[0][1].motif_space_
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Measure motifs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Motifs, one a row.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, n_features_out)
+            Logarithms of losses; :meth:`get_feature_names_out` says of which.
+
+        Raises
+        ------
+        ValueError
+            If a row is no motif.
+        """
+        check_is_fitted(self, "dishes_")
+        rows = self.motif_space_.validate(validate_data(self, X, dtype=np.float64, reset=False))
+        kept = [Curves._fields.index(curve) for curve in self.curves]
+        blocks = []
+        with one_torch_thread():
+            for _, member in self.dishes_:
+                measure = partial(
+                    measure_curves, dishes=member.dishes_, checkpoints=self._steps(member)
+                )
+                # To (n_motifs, n_dishes, n_curves, n_checkpoints), in the order of names.
+                curves = member._measure(rows, measure)[..., kept].transpose(1, 0, 3, 2)
+                blocks.append(curves.reshape(len(rows), -1))
+        losses = np.nan_to_num(np.hstack(blocks), nan=_LARGEST, posinf=_LARGEST)
+        return np.log(np.clip(losses, _SMALLEST, _LARGEST))
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
+        """Name the features: dish, loss and inner step.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of ``X``, checked and not used.
+
+        Returns
+        -------
+        ndarray of shape (n_features_out,), dtype=object
+            Names such as ``"dish0_valid_100"``.
+        """
+        check_is_fitted(self, "dishes_")
+        check_feature_names_in(self, input_features, generate_names=False)
+        names = [
+            f"{name}{dish}_{curve}_{step}"
+            for name, member in self.dishes_
+            for dish in range(len(member.dishes_))
+            for curve in self.curves
+            for step in self._steps(member)
+        ]
+        return np.array(names, dtype=object)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters, those of named dishes too.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to go into dishes and the motif space.
+
+        Returns
+        -------
+        dict
+            Values by names.
+        """
+        params: dict[str, Any] = self._get_params("dishes", deep=deep)
+        return params
+
+    def set_params(self, **kwargs: Any) -> PetriDishTransformer:
+        """Set parameters, those of named dishes too.
+
+        Parameters
+        ----------
+        **kwargs : dict
+            Values by names; ``name__inner_steps`` is a parameter of the dish ``name``.
+
+        Returns
+        -------
+        PetriDishTransformer
+            The transformer.
+        """
+        self._set_params("dishes", **kwargs)
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that losses are needed for learning only."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.learn
+        return tags
+
+    def _sk_visual_block_(self) -> VisualBlock:
+        names, members = zip(*(self.dishes or self._recommended()), strict=True)
+        return VisualBlock("parallel", list(members), names=list(names))
+
+    def _recommended(self) -> list[tuple[str, PetriDishRegressor]]:
+        space = SigmoidSlope() if self.motif_space is None else self.motif_space
+        return [(name, PetriDishRegressor(**settings)) for name, settings in space.bank().items()]
+
+    def _bank(self) -> list[tuple[str, PetriDishRegressor]]:
+        """Give unfitted regressors that share this one's motif space and randomness."""
+        dishes = self._recommended() if self.dishes is None else self.dishes
+        if not dishes:
+            raise ValueError("dishes is empty; None is the bank that the motif space recommends.")
+        self._validate_names([name for name, _ in dishes])
+        generator = check_random_state(self.random_state)
+        bank = []
+        for name, prototype in dishes:
+            if not isinstance(prototype, PetriDishRegressor):
+                raise TypeError(f"dishes[{name!r}] is no PetriDishRegressor: {prototype!r}.")
+            member = clone(prototype)
+            if self.motif_space is not None:
+                member.set_params(motif_space=clone(self.motif_space))
+            seed = generator.randint(2**31 - 1)
+            if member.random_state is None:
+                member.set_params(random_state=seed)
+            bank.append((name, member))
+        return bank
+
+    def _check_curves(self) -> None:
+        if not self.curves or not set(self.curves) <= set(Curves._fields):
+            raise ValueError(f"curves must name some of {Curves._fields}, got {self.curves!r}.")
+
+    def _steps(self, member: PetriDishRegressor) -> list[int]:
+        """Give the checkpoints in one sort of dish."""
+        last = member.dishes_[0].settings.inner.steps
+        if self.checkpoints is None:
+            powers = (2**power for power in range(last.bit_length()))
+            return sorted({0, last, *(step for step in powers if step < last)})
+        steps = sorted(set(self.checkpoints))
+        if not steps or not all(step == int(step) and 0 <= step <= last for step in steps):
+            raise ValueError(
+                f"checkpoints must be inner steps, from 0 to inner_steps={last}, got "
+                f"{self.checkpoints!r}."
+            )
+        return [int(step) for step in steps]
