@@ -20,6 +20,7 @@ from ._callbacks import FitHooks, OuterSteps
 from ._learning import Outcome, Problem
 from ._leaving_out import Mask, hold_out, leave_out
 from ._parameters import DishParameters
+from ._saving import SavedEstimator
 from ._scikit import VisualBlock, fit_context
 from ._targets import (
     GroundTruth,
@@ -36,7 +37,7 @@ from .dish import Dish, DishSettings, Learned, draw_dish, learn, measure_motifs,
 from .motifs import Motifs, SigmoidSlope
 
 
-class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters):
+class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, SavedEstimator):
     """Predict ground-truth losses of motifs by running them in learned dishes.
 
     A Synthetic Petri Dish [1]_ puts each motif into a tiny network, trains that

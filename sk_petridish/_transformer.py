@@ -13,6 +13,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._regressor import PetriDishRegressor
+from ._saving import SavedEstimator
 from ._scikit import BaseComposition, VisualBlock, check_feature_names_in, fit_context
 from ._targets import validate_weights
 from ._threads import one_torch_thread
@@ -23,7 +24,7 @@ from .motifs import MotifSpace, SigmoidSlope
 _SMALLEST, _LARGEST = 1e-8, 1e6
 
 
-class PetriDishTransformer(TransformerMixin, BaseComposition):
+class PetriDishTransformer(TransformerMixin, BaseComposition, SavedEstimator):
     """Turn motifs into what a bank of dishes measures about them.
 
     Every motif is trained in every dish of the bank. Its features are the logarithms of

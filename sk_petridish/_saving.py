@@ -1,0 +1,306 @@
+"""Fitted estimators in files that can be loaded without executing anything.
+
+A file is in the safetensors format: arrays, and in its metadata a JSON text that says
+what they belong to. Classes in that text are looked up among those listed here, so a file
+can never name code to run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+from sklearn.base import BaseEstimator
+
+from . import dish, motifs, tasks
+from ._targets import LossScale
+from ._uncertainty import SpreadCalibration
+from .blueprints import Widths
+from .motifs import MotifSpace
+from .tasks import Task
+
+# Grows when older versions cannot read what is written.
+_FORMAT = 1
+# Left behind: code, and what only says how learning went.
+_NOT_SAVED: dict[str, Any] = {"callbacks": None, "history_": []}
+
+
+# What stands for objects of the user's own classes, by the name of the parameter.
+Replacements = Mapping[str, MotifSpace | Task | None]
+
+
+class SavedEstimator(BaseEstimator):
+    """An estimator that can be written to a file."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the estimator to a file.
+
+        Unlike a pickle, the file can be loaded without executing anything that it says,
+        by later versions, and on machines without the device that it was learned on. Not
+        saved are ``callbacks``, ``history_``, a ``random_state`` that is no integer, and
+        metadata requests.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; the name should end in ``.safetensors``. A file there is replaced, by
+            a complete one or not at all.
+
+        Raises
+        ------
+        TypeError
+            If a parameter cannot be saved.
+        OSError
+            If the file cannot be written.
+        """
+        arrays: dict[str, NDArray[Any]] = {}
+        text = json.dumps(_encode(self, arrays), allow_nan=False)
+        metadata = {
+            "sk_petridish": text,
+            "format": str(_FORMAT),
+            "version": version("sk-petridish"),
+            "sha256": _digest(text, arrays),
+        }
+        _write(Path(path), to_safetensors(arrays, metadata))
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        motif_space: MotifSpace | None = None,
+        task: Task | None = None,
+    ) -> Self:
+        """Read an estimator that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        motif_space : MotifSpace, default=None
+            In place of the saved one; needed where that is a class of the user's own.
+        task : Task, default=None
+            The same for the task.
+
+        Returns
+        -------
+        estimator
+            As it was saved; its ``device`` is the CPU where the saved one is not there.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or no such file, is from a later version, holds another
+            estimator, or needs ``motif_space`` or ``task``.
+        OSError
+            If the file cannot be read.
+        """
+        given: Replacements = {"motif_space": motif_space, "task": task}
+        try:
+            estimator = _decode(*_read(Path(path)), given)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} does not say what sk_petridish writes: {error!r}.") from error
+        if not isinstance(estimator, cls):
+            raise ValueError(
+                f"{path} holds a {type(estimator).__name__}, which {type(estimator).__name__}"
+                f".load() reads, not a {cls.__name__}."
+            )
+        return estimator
+
+
+@cache
+def _classes() -> dict[str, type]:
+    """List the classes that a file may name."""
+    from ._regressor import PetriDishRegressor
+    from ._transformer import PetriDishTransformer
+
+    plain = (dish.Dish, dish.DishSettings, dish.InitialWeights, dish.InnerLoop, Widths)
+    ours = (PetriDishRegressor, PetriDishTransformer, LossScale, SpreadCalibration)
+    named = [getattr(room, name) for room in (motifs, tasks) for name in room.__all__]
+    described = [
+        thing for thing in named if inspect.isclass(thing) and issubclass(thing, (MotifSpace, Task))
+    ]
+    return {thing.__name__: thing for thing in (*plain, *ours, *described)}
+
+
+def _encode(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:
+    """Turn a value into JSON, with its arrays aside."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case np.generic():
+            return _encode(value.item(), arrays)
+        case float():
+            return value if np.isfinite(value) else {"float": repr(value)}
+        case np.ndarray() if value.dtype.kind in "OUS":
+            return {"strings": [str(name) for name in value]}
+        case np.ndarray():
+            arrays[name := str(len(arrays))] = np.ascontiguousarray(value)
+            return {"array": name}
+        case np.random.RandomState():
+            return None
+        case MotifSpace() | Task():
+            return _encode_foreign(value, arrays)
+        case _ if type(value) in _classes().values():
+            return {
+                "class": type(value).__name__,
+                "fields": {
+                    name: _encode(_NOT_SAVED.get(name, field), arrays)
+                    for name, field in _fields(value).items()
+                },
+            }
+        case dict():
+            return {"dict": {str(key): _encode(item, arrays) for key, item in value.items()}}
+        case list() | tuple():
+            kind = "list" if isinstance(value, list) else "tuple"
+            return {kind: [_encode(item, arrays) for item in value]}
+    raise TypeError(f"{value!r} cannot be saved.")
+
+
+def _encode_foreign(value: MotifSpace | Task, arrays: dict[str, NDArray[Any]]) -> Any:
+    """Turn a motif space or a task into JSON, or into its name if it is the user's own."""
+    kind = "motif_space" if isinstance(value, MotifSpace) else "task"
+    foreign = {"foreign": kind, "name": f"{type(value).__module__}.{type(value).__qualname__}"}
+    if type(value) not in _classes().values():
+        return foreign
+    try:
+        params = {
+            name: _encode(param, arrays) for name, param in value.get_params(deep=False).items()
+        }
+    except TypeError:  # a parameter is a function of the user's
+        return foreign
+    return {"class": type(value).__name__, "kind": kind, "fields": params}
+
+
+def _fields(value: Any) -> Mapping[str, Any]:
+    """Give what makes up an object of a known class."""
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, tuple):
+        return dict(zip(value._fields, value, strict=True))  # type: ignore[attr-defined]
+    private = ("_loss_scale", "_spread")
+    learned = {
+        name: field
+        for name, field in vars(value).items()
+        if (name.endswith("_") and not name.startswith("_")) or name in private
+    }
+    params: dict[str, Any] = value.get_params(deep=False)
+    return params | learned
+
+
+def _decode(node: Any, arrays: Mapping[str, NDArray[Any]], given: Replacements) -> Any:
+    """Turn JSON back into a value."""
+    match node:
+        case {"float": text}:
+            return float(text)
+        case {"array": name}:
+            return arrays[name]
+        case {"strings": names}:
+            return np.array(names, dtype=object)
+        case {"dict": items}:
+            return {key: _decode(item, arrays, given) for key, item in items.items()}
+        case {"list": items}:
+            return [_decode(item, arrays, given) for item in items]
+        case {"tuple": items}:
+            return tuple(_decode(item, arrays, given) for item in items)
+        case {"foreign": kind, "name": name}:
+            return _replacement(kind, name, given)
+        case {"class": name, "fields": parts, **more}:
+            if more and (replacement := given[str(more["kind"])]) is not None:
+                return replacement
+            values = {key: _decode(part, arrays, given) for key, part in parts.items()}
+            return _build(_classes()[name], values)
+    return node
+
+
+def _replacement(kind: str, name: str, given: Replacements) -> Any:
+    replacement = given[kind]
+    if replacement is None:
+        raise ValueError(
+            f"It was saved with {name} as its {kind}, which is not sk_petridish's own and "
+            f"cannot be loaded; give the same with load(..., {kind}=...)."
+        )
+    return replacement
+
+
+def _build(kind: type, values: dict[str, Any]) -> Any:
+    """Make an object of a known class."""
+    if not issubclass(kind, BaseEstimator):
+        return kind(**values)
+    names = inspect.signature(kind).parameters
+    built = kind(**{name: value for name, value in values.items() if name in names})
+    for name, value in values.items():
+        if name not in names:
+            setattr(built, name, value)
+    if hasattr(built, "device") and not _is_there(built.device):
+        built.set_params(device="cpu")
+    return built
+
+
+def _is_there(device: str) -> bool:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):  # torch says either without a driver
+        return False
+    return True
+
+
+def _read(path: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
+    """Read a file's JSON and arrays, and check that they are what was written."""
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged, or no file of sk_petridish: {error}.") from error
+    if "sk_petridish" not in metadata:
+        raise ValueError(f"{path} was not written by sk_petridish.")
+    written = metadata.get("format", "")
+    if written.isdigit() and int(written) > _FORMAT:
+        raise ValueError(
+            f"{path} was written by sk-petridish {metadata.get('version')}, in format {written}; "
+            f"this is sk-petridish {version('sk-petridish')}, which reads formats up to "
+            f"{_FORMAT}. Upgrade it."
+        )
+    text = metadata["sk_petridish"]
+    if metadata.get("sha256") != _digest(text, arrays):
+        raise ValueError(f"{path} is damaged: its checksum does not match what it holds.")
+    return json.loads(text), arrays
+
+
+def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file completely or not at all."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        # mkstemp's file is for its owner only; the result is like any other.
+        os.umask(mask := os.umask(0))
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
