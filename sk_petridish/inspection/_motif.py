@@ -210,13 +210,10 @@ class MotifDisplay:
             "y_true": y_true,
             "y_stderr": y_stderr,
         }
-        display = cls(
-            **{
-                name: None if values is None else np.asarray(values)
-                for name, values in data.items()
-            }
-        )
-        return display.plot(ax=ax, **kwargs)
+        arrays: dict[str, Any] = {
+            name: None if values is None else np.asarray(values) for name, values in data.items()
+        }
+        return cls(**arrays).plot(ax=ax, **kwargs)
 
     def plot(self, *, ax: Any = None, **kwargs: Any) -> MotifDisplay:
         """Draw.

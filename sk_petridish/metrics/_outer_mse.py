@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn.utils import check_consistent_length
 
 from sk_petridish.dish import OUTER_LOSSES
 
 from ._validation import check_losses, without_order
 
 
-def outer_mse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
+def outer_mse(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     """Outer loss of predictions (eq. 2).
 
     Measured and predicted losses are each normalised to zero mean and unit variance, and
@@ -23,6 +27,8 @@ def outer_mse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
         Measured losses.
     y_pred : array-like of shape (n_motifs,)
         Predicted losses.
+    sample_weight : array-like of shape (n_motifs,), default=None
+        How often each motif counts.
 
     Returns
     -------
@@ -57,8 +63,14 @@ def outer_mse(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     0.4
     """
     measured, predicted = check_losses(y_true, y_pred)
+    weights = np.ones_like(measured)
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+        check_consistent_length(measured, weights)
+    counts = weights > 0
+    measured, predicted, weights = measured[counts], predicted[counts], weights[counts]
     correlation = without_order(measured, predicted)
     if correlation is not None:
         return 2 - 2 * correlation
     statistic, losses = torch.tensor(predicted[None]), torch.tensor(measured)
-    return OUTER_LOSSES["mse"](statistic, losses, torch.ones_like(statistic)).item()
+    return OUTER_LOSSES["mse"](statistic, losses, torch.tensor(weights[None])).item()

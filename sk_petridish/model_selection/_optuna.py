@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import Trial, TrialState
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.utils import check_random_state
 
@@ -122,6 +124,7 @@ class OptunaSearchCV(RandomizedSearchCV):
         search = callback_ctx.subcontext(
             task_name="search", max_subtasks=math.ceil(self.n_iter / size)
         ).call_on_fit_task_begin(estimator=self)
+        failure: ValueError | None = None
         for start in range(0, self.n_iter, size):
             trials = [
                 self.study_.ask(as_distributions(self.param_distributions))
@@ -132,15 +135,26 @@ class OptunaSearchCV(RandomizedSearchCV):
                 max_subtasks=len(trials) * self.n_splits_,
                 sequential_subtasks=False,
             ).call_on_fit_task_begin(estimator=self)
-            results = evaluate_candidates([trial.params for trial in trials], callback_ctx=batch)
-            self._tell(trials, results)
+            settings = [trial.params for trial in trials]
+            try:
+                self._tell(trials, evaluate_candidates(settings, callback_ctx=batch))
+            except ValueError as error:
+                # scikit-learn ends a search whose fits all fail; these are but one batch.
+                failure = error
+                self._tell(trials, None)
             batch.call_on_fit_task_end(estimator=self)
         search.call_on_fit_task_end(estimator=self)
+        if failure is not None:
+            if not self.study_.get_trials(states=(TrialState.COMPLETE,)):
+                raise failure
+            warnings.warn(f"Some settings failed. {failure}", FitFailedWarning, stacklevel=3)
 
-    def _tell(self, trials: Sequence[Trial], results: Mapping[str, Any]) -> None:
-        """Tell the study the scores of the last settings."""
+    def _tell(self, trials: Sequence[Trial], results: Mapping[str, Any] | None) -> None:
+        """Tell the study the scores of the last settings, or that there are none."""
         metric = self.refit if isinstance(self.refit, str) else "score"
-        scores = results[f"mean_test_{metric}"][-len(trials) :]
+        scores = np.full(len(trials), np.nan)
+        if results is not None:
+            scores = results[f"mean_test_{metric}"][-len(trials) :]
         for trial, score in zip(trials, scores, strict=True):
             if np.isfinite(score):
                 self.study_.tell(trial, float(score))
