@@ -418,7 +418,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
             self.max_outer_loss if loop.max_iter else np.inf,
         )
         context = self._init_callback_context(max_subtasks=loop.max_iter)
-        hooks = FitHooks(self, X=evaluated.X, y=evaluated.y)
+        X, y, weights = evaluated
+        metadata = None if (weights == 1).all() else {"sample_weight": weights}
+        hooks = FitHooks(self, X=X, y=y, metadata=metadata)
         hooks.begin(context, None)
         steps = OuterSteps(context, hooks, lambda dishes: problem.judge(dishes).attributes())
         with one_torch_thread():

@@ -1,0 +1,181 @@
+"""PetriDishTransformer as its users meet it."""
+
+import numpy as np
+import pytest
+from lightgbm import LGBMRegressor
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_petridish import PetriDishRegressor, PetriDishTransformer
+from sk_petridish.motifs import SigmoidSlope
+
+SLOPES = np.linspace(0.1, 2.0, 16)[:, None]
+LOSSES = 0.02 + 0.004 * np.abs(np.log(SLOPES.ravel() / 0.5)) ** 1.5
+SMALL = {"n_hidden": 2, "n_synthetic": 8, "n_batches": 2, "inner_steps": 12, "max_iter": 2}
+
+
+def small(**changes):
+    return PetriDishRegressor(**(SMALL | {"n_dishes": 2, "max_outer_loss": 4.0} | changes))
+
+
+def bank(**options):
+    return PetriDishTransformer(
+        **({"dishes": [("a", small()), ("b", small(init_scale=4.0))], "random_state": 0} | options)
+    )
+
+
+def test_features_are_the_logarithms_of_what_dishes_measure():
+    fitted = bank(curves=("mean_train", "train"), checkpoints=[12, 3]).fit(SLOPES)
+    features = fitted.transform(SLOPES)
+    assert features.shape == (16, 2 * 2 * 2 * 2)
+    names = fitted.get_feature_names_out().tolist()
+    assert names[:5] == [
+        "a0_mean_train_3",
+        "a0_mean_train_12",
+        "a0_train_3",
+        "a0_train_12",
+        "a1_mean_train_3",
+    ]
+    # The statistic of the recommended settings is the mean training loss after all steps.
+    member = dict(fitted.dishes_)["b"]
+    unlearned = clone(member).set_params(max_iter=0).fit(SLOPES, LOSSES)
+    for dish in range(2):
+        column = np.exp(features[:, names.index(f"b{dish}_mean_train_12")])
+        ours = unlearned.dishes_[dish]
+        assert column.mean() == pytest.approx(ours.statistic_mean, rel=1e-9)
+        assert column.std() == pytest.approx(ours.statistic_std, rel=1e-6)
+
+
+def test_checkpoints_are_powers_of_two_and_the_last_step():
+    fitted = bank(curves=["valid"]).fit(SLOPES)
+    names = [name for name in fitted.get_feature_names_out() if name.startswith("a0")]
+    assert names == [f"a0_valid_{step}" for step in (0, 1, 2, 4, 8, 12)]
+    zero = bank(dishes=[("a", small(inner_steps=0))]).fit(SLOPES).get_feature_names_out()
+    assert zero.tolist() == ["a0_train_0", "a0_valid_0", "a1_train_0", "a1_valid_0"]
+
+
+def test_learned_dishes_are_those_of_a_regressor():
+    learned = bank(learn=True).fit(SLOPES, LOSSES)
+    name, member = learned.dishes_[1]
+    assert name == "b"
+    alone = small(init_scale=4.0, random_state=member.random_state).fit(SLOPES, LOSSES)
+    np.testing.assert_array_equal(member.dishes_[0].x_train, alone.dishes_[0].x_train)
+    assert not np.array_equal(learned.transform(SLOPES), bank().fit(SLOPES).transform(SLOPES))
+
+
+def test_unlearned_dishes_need_no_losses_and_learned_ones_do():
+    np.testing.assert_array_equal(
+        bank().fit(SLOPES).transform(SLOPES), bank().fit(SLOPES, LOSSES).transform(SLOPES)
+    )
+    with pytest.raises(ValueError, match="requires y"):
+        bank(learn=True).fit(SLOPES)
+
+
+def test_the_spaces_own_bank_is_the_default():
+    fitted = PetriDishTransformer(random_state=0).fit(SLOPES)
+    assert {name for name, _ in fitted.dishes_} == set(SigmoidSlope().bank())
+    assert fitted.transform(SLOPES[:2]).shape[1] == len(fitted.get_feature_names_out())
+    scales = {member.dishes_[0].settings.initial_weights.scale for _, member in fitted.dishes_}
+    assert scales == {1.0, 2.0, 4.0}
+
+
+def test_random_states():
+    same = bank(dishes=[("a", small()), ("b", small())]).fit(SLOPES)
+    first, second = (member.dishes_[0] for _, member in same.dishes_)
+    assert not np.array_equal(first.x_train, second.x_train)
+    np.testing.assert_array_equal(
+        bank().fit(SLOPES).transform(SLOPES), bank().fit(SLOPES).transform(SLOPES)
+    )
+    own = bank(dishes=[("a", small(random_state=7))]).fit(SLOPES)
+    assert own.dishes_[0][1].random_state == 7
+
+
+def test_the_motif_space_is_the_banks_or_the_dishes():
+    rows = np.ones((3, 2))
+    for space, ours, theirs in ((SigmoidSlope(2), SigmoidSlope(2), None),
+                                (SigmoidSlope(2), None, SigmoidSlope(2)),
+                                (SigmoidSlope(2), None, None)):  # fmt: skip
+        fitted = bank(motif_space=ours, dishes=[("a", small(motif_space=theirs))]).fit(rows)
+        assert fitted.motif_space_.n_slopes == space.n_slopes
+    with pytest.raises(ValueError, match="A row of X is one motif"):
+        bank(motif_space=SigmoidSlope(3)).fit(rows)
+
+
+def test_one_dish_for_many_motifs_or_many_calls_is_the_same():
+    fitted = bank().fit(SLOPES)
+    single = np.vstack([fitted.transform(row[None]) for row in SLOPES])
+    np.testing.assert_allclose(fitted.transform(SLOPES), single, rtol=1e-9)
+
+
+def test_features_are_finite_when_an_inner_loop_diverges():
+    wild = small(inner_optimizer="sgd", inner_lr=1e200, inner_loss="mse")
+    features = bank(dishes=[("wild", wild)]).fit(SLOPES).transform(SLOPES)
+    assert np.isfinite(features).all()
+    assert features.max() == pytest.approx(np.log(1e6))
+
+
+@pytest.mark.parametrize(
+    "regressor",
+    [
+        GaussianProcessRegressor(normalize_y=True, alpha=1e-3),
+        RandomForestRegressor(50, random_state=0),
+        RidgeCV(np.logspace(-3, 3, 7)),
+        LGBMRegressor(min_child_samples=2, n_estimators=50, verbose=-1, n_jobs=1),
+    ],
+    ids=lambda regressor: type(regressor).__name__,
+)
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_it_feeds_any_regressor(regressor):
+    surrogate = make_pipeline(bank(), StandardScaler(), regressor)
+    predicted = cross_val_predict(surrogate, SLOPES, LOSSES, cv=8)
+    assert np.corrcoef(predicted, LOSSES)[0, 1] > 0.5
+
+
+def test_set_output_names_the_columns():
+    frame = bank().set_output(transform="pandas").fit(SLOPES).transform(SLOPES)
+    assert frame.columns.tolist() == bank().fit(SLOPES).get_feature_names_out().tolist()
+
+
+def test_settings_of_named_dishes_can_be_searched():
+    surrogate = make_pipeline(bank(), RidgeCV())
+    search = GridSearchCV(surrogate, {"petridishtransformer__a__init_scale": [1.0, 2.0]}, cv=2).fit(
+        SLOPES, LOSSES
+    )
+    chosen = search.best_estimator_[0].get_params()
+    assert chosen["a__init_scale"] == search.best_params_["petridishtransformer__a__init_scale"]
+    assert bank().set_params(a__n_hidden=7).dishes[0][1].n_hidden == 7
+
+
+def test_the_page_shows_the_bank():
+    page = bank()._repr_html_()
+    assert page.count("PetriDishRegressor") >= 2
+    assert "scale1" in PetriDishTransformer()._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"curves": ["test"]}, "curves must name some of"),
+        ({"curves": []}, "curves must name some of"),
+        ({"checkpoints": [13]}, "from 0 to inner_steps=12"),
+        ({"checkpoints": [0.5]}, "checkpoints must be inner steps"),
+        ({"checkpoints": []}, "checkpoints must be inner steps"),
+        ({"dishes": []}, "dishes is empty"),
+        ({"dishes": [("a", small()), ("a", small())]}, "Names provided are not unique"),
+        ({"dishes": [("a__b", small())]}, "must not contain __"),
+    ],
+)
+def test_settings_that_make_no_sense_are_errors(options, message):
+    with pytest.raises(ValueError, match=message):
+        bank(**options).fit(SLOPES)
+
+
+def test_dishes_are_described_by_regressors():
+    with pytest.raises(TypeError, match=r"dishes\['a'\] is no PetriDishRegressor"):
+        bank(dishes=[("a", RidgeCV())]).fit(SLOPES)
