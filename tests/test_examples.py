@@ -6,12 +6,15 @@ import runpy
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 
 import sk_petridish
 from sk_petridish import PetriDishRegressor
+from sk_petridish.motifs import SigmoidSlope
 
 ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "docs" / "figures"
 
 
 @pytest.fixture
@@ -22,7 +25,18 @@ def small_dishes(monkeypatch):
     monkeypatch.setattr(sk_petridish, "PetriDishRegressor", small)
 
 
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("plot_*.py")), ids=str)
+# What each example is about to print, at least.
+SAYS = {
+    "plot_cross_validation": "folds of neighbours dish",
+    "plot_grid_search": "tuned on 30 other slopes",
+    "plot_sigmoid_slope": "rank correlation outside the interval",
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "example", sorted((ROOT / "examples").glob("plot_*.py")), ids=lambda path: path.stem
+)
 def test_examples_run_and_draw(example, small_dishes, monkeypatch, tmp_path, capsys):
     mpl.use("Agg")
     monkeypatch.chdir(tmp_path)
@@ -30,7 +44,9 @@ def test_examples_run_and_draw(example, small_dishes, monkeypatch, tmp_path, cap
     drawn = list(tmp_path.rglob("*.png"))
     assert drawn
     assert all(path.stat().st_size > 10_000 for path in drawn)
-    assert "rank correlation outside the interval" in capsys.readouterr().out
+    assert SAYS[example.stem] in " ".join(capsys.readouterr().out.split())
+    # What the examples drew is what the repository shows.
+    assert {path.name for path in drawn} <= {path.name for path in FIGURES.glob("*.png")}
 
 
 def load_benchmark(name):
@@ -52,6 +68,33 @@ def test_the_slope_benchmark_measures_every_method(small_dishes):
     report = benchmark.summary(rows)
     assert "dish, unlearned" in report
     assert "all three" in report
+
+
+def test_the_uncertainty_benchmark_measures_every_method(small_dishes):
+    benchmark = load_benchmark("uncertainty")
+    results = {
+        method: [benchmark.evaluate(method, seed) for seed in (0, 1)]
+        for method in ("dish", "Gaussian process", "random forest")
+    }
+    for runs in results.values():
+        assert [values.shape[0] for values in runs[0].values()] == [2, 2]
+        assert all((run["inside"][1] > 0).all() for run in runs)
+    report = benchmark.summary(results)
+    assert "outside: dish" in report
+    # The share within the central 90 % of a normal distribution, of errors of exactly one.
+    ones = {"dish": [{"inside": np.ones((2, 9)), "outside": np.ones((2, 9))}]}
+    assert "0.00 [0.00]   0.00 [0.00]   1.00 [1.00]" in benchmark.summary(ones)
+
+
+def test_the_hyperparameter_benchmark_compares_what_is_chosen(small_dishes, monkeypatch):
+    benchmark = load_benchmark("hyperparameters")
+    short = {"n_hidden": [1, 2]}
+    monkeypatch.setattr(SigmoidSlope, "hyperparameters", lambda self: short)
+    monkeypatch.setattr(
+        benchmark, "choose", lambda method, seed: PetriDishRegressor(n_dishes=1, max_iter=0)
+    )
+    report = benchmark.quality(1)
+    assert all(method in report for method in ("published", "random", "optuna", "recommended"))
 
 
 def test_the_measurement_resumes_where_the_table_ends(tmp_path, monkeypatch):

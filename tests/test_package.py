@@ -93,7 +93,9 @@ def imported_rooms(path):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
-            names = [".".join([*base, *([node.module] if node.module else [])])]
+            # "from . import dish" names a room, too.
+            modules = [node.module] if node.module else [alias.name for alias in node.names]
+            names = [".".join([*base, module]) for module in modules]
         else:
             continue
         for name in names:

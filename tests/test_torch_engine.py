@@ -160,7 +160,10 @@ def test_the_outer_gradient_is_that_of_finite_differences(loss, statistic, optim
     def outer(x_train, y_train, x_valid, y_valid):
         dishes = DishBatch(batch.settings, batch.seeds, x_train, y_train, x_valid, y_valid)
         measured = read.read(curves(network, dishes, read.checkpoints(5)))
-        return torch.stack([function(measured, losses) for function in OUTER_LOSSES.values()])
+        weights = torch.tensor([[1.0, 2.0, 0.5, 1.0]], dtype=torch.float64)
+        return torch.stack(
+            [function(measured, losses, weights) for function in OUTER_LOSSES.values()]
+        )
 
     inputs = [
         tensor.clone().requires_grad_()

@@ -34,7 +34,8 @@ def prepare(problem: Problem, name: str, *, n_jobs: int = 1, dtype: str = "float
     def step() -> tuple[Floats, Floats]:
         data = [tensor.clone().requires_grad_() for tensor in (x_train, x_valid)]
         dishes = replace(batch, x_train=data[0], x_valid=data[1])
-        normalised_mse(measure(network, dishes, engine), losses).sum().backward()
+        statistic = measure(network, dishes, engine)
+        normalised_mse(statistic, losses, torch.ones_like(statistic)).sum().backward()
         return tuple(tensor.grad[0].numpy() for tensor in data)
 
     return step
