@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,15 +15,16 @@ def leave_out(
 ) -> Mask:
     """Draw motifs that dishes leave out, every motif as often as the others.
 
-    Dishes are taken in rounds of ``1 / share``. A round cuts the motifs, in an order of
-    its own, into as many folds, and each of its dishes leaves out one of them.
+    Dishes are taken in rounds of ``1 / share``, or the next whole number. A round cuts the
+    motifs, in an order of its own, into as many folds, and each of its dishes leaves out
+    one of them.
 
     Parameters
     ----------
     n_dishes, n_motifs : int
         How many.
     share : float
-        Share of the motifs that a dish leaves out.
+        Share of the motifs that a dish leaves out, at most.
     random_state : RandomState
         Where randomness comes from.
 
@@ -32,7 +35,7 @@ def leave_out(
         folds, or not two dishes to leave each of them out.
     """
     left_out = np.zeros((n_dishes, n_motifs), dtype=bool)
-    n_folds = round(1 / share) if share else 0
+    n_folds = math.ceil(1 / share) if share else 0
     if not n_folds or n_motifs < n_folds or n_dishes < 2 * n_folds:
         return left_out
     for dish in range(n_dishes):

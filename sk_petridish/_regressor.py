@@ -106,9 +106,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         A dish whose normalised mean squared error over the training motifs ends
         above this did not converge, and is left out of predictions.
     leave_out : float, default=0.2
-        Share of the motifs that each dish does not see; every motif is left out by as
-        many dishes, whose predictions of it calibrate the spread. 0 leaves none out, and
-        the spread as it is; so do fewer than ``2 / leave_out`` dishes or
+        Share of the motifs that each dish does not see, at most; every motif is left out
+        by as many dishes, whose predictions of it calibrate the spread. 0 leaves none out,
+        and the spread as it is; so do fewer than ``2 / leave_out`` dishes or
         ``1 / leave_out`` motifs.
     batch_size : int, default=40
         Motif-networks in an outer step, drawn without replacement where there are
@@ -143,8 +143,8 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         learned so far. scikit-learn's own callbacks go to :meth:`set_callbacks`.
     warm_start : bool, default=False
         Whether another ``fit`` goes on from the dishes of the last one, as
-        :meth:`partial_fit` does, with the motifs that it is given. With more
-        ``n_dishes`` than before, the further ones start anew.
+        :meth:`partial_fit` does, with the motifs that it is given and the same motif
+        space. With more ``n_dishes`` than before, the further ones start anew.
     random_state : int, RandomState instance or None, default=None
         Determines the dishes and the batches of motifs.
     verbose : bool, default=False
@@ -174,8 +174,8 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     left_out_ : ndarray of shape (n_dishes, n_motifs), bool
         Which motifs each dish has not seen.
     oob_prediction_ : ndarray of shape (n_motifs,) or None
-        Predictions of ``X_train_`` by dishes that have not seen them ("out of bag"); None
-        without ``leave_out``.
+        Predictions of ``X_train_`` by dishes that have not seen them ("out of bag"); NaN
+        for motifs that fewer than two dishes left out, None where that is so for all.
     engine_ : {"numba", "torch"}
         The engine that learned; with ``engine="auto"``, every motif is predicted by the
         one that can run it.
@@ -364,7 +364,8 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         RuntimeWarning
             If the inner training of a motif diverged.
         """
-        check_is_fitted(self, "dishes_")
+        # Dishes that a transformer has drawn have learned no scale to predict on.
+        check_is_fitted(self, ["dishes_", "_loss_scale"])
         X = self._validate_motifs(X, fitting=False)
         dishes = [dish for dish in self.dishes_ if dish.converged] or self.dishes_
         with one_torch_thread():

@@ -8,26 +8,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, EarlyStopping
+from small_regressors import LOSSES, SLOPES, fast
 
-from sk_petridish import PetriDishRegressor
 from sk_petridish.metrics import spearman_scorer
-
-SLOPES = np.array([1.3, 0.4, 0.9, 0.55, 1.45, 0.7, 1.1, 0.45])[:, None]
-LOSSES = 0.02 + 0.004 * np.abs(np.log(SLOPES.ravel() / 0.23)) ** 1.5
-FAST = {
-    "n_dishes": 2,
-    "n_hidden": 2,
-    "n_synthetic": 8,
-    "n_batches": 2,
-    "inner_steps": 15,
-    "max_iter": 4,
-    "max_outer_loss": 4.0,
-    "random_state": 0,
-}
-
-
-def fast(**changes):
-    return PetriDishRegressor(**(FAST | changes))
 
 
 class Recorder:

@@ -12,28 +12,15 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from small_regressors import fast
 
-from sk_petridish import PetriDishRegressor, PetriDishTransformer
+from sk_petridish import PetriDishTransformer
 from sk_petridish.metrics import kendall_tau_scorer
 from sk_petridish.model_selection import outer_mse_scorer
 from sk_petridish.motifs import SigmoidSlope
 
 SLOPES = np.array([1.3, 0.4, 0.9, 0.55, 1.45, 0.7, 1.1, 0.45, 1.0, 0.6])[:, None]
 LOSSES = 0.02 + 0.004 * np.abs(np.log(SLOPES.ravel() / 0.23)) ** 1.5
-FAST = {
-    "n_dishes": 2,
-    "n_hidden": 2,
-    "n_synthetic": 8,
-    "n_batches": 2,
-    "inner_steps": 15,
-    "max_iter": 4,
-    "max_outer_loss": 4.0,
-    "random_state": 0,
-}
-
-
-def fast(**changes):
-    return PetriDishRegressor(**(FAST | changes))
 
 
 @pytest.mark.parametrize("engine", ["numba", "torch"])

@@ -6,26 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from small_regressors import LOSSES, SLOPES, fast
 
-from sk_petridish import PetriDishRegressor, _regressor
+from sk_petridish import _regressor
 from sk_petridish.dish import draw_dish
-
-SLOPES = np.array([1.3, 0.4, 0.9, 0.55, 1.45, 0.7, 1.1, 0.45])[:, None]
-LOSSES = 0.02 + 0.004 * np.abs(np.log(SLOPES.ravel() / 0.23)) ** 1.5
-FAST = {
-    "n_dishes": 2,
-    "n_hidden": 2,
-    "n_synthetic": 8,
-    "n_batches": 2,
-    "inner_steps": 15,
-    "max_iter": 4,
-    "max_outer_loss": 4.0,
-    "random_state": 0,
-}
-
-
-def fast(**changes):
-    return PetriDishRegressor(**(FAST | changes))
 
 
 def data_of(dish):

@@ -6,11 +6,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import sklearn
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from small_regressors import fast
 
-from sk_petridish import PetriDishRegressor
 from sk_petridish.dish import draw_dish
 from sk_petridish.inspection import (
     MotifDisplay,
@@ -21,15 +22,6 @@ from sk_petridish.inspection import (
 
 SLOPES = np.linspace(0.4, 1.5, 8)[:, None]
 LOSSES = 0.02 + 0.01 * SLOPES.ravel()
-SMALL = {
-    "n_hidden": 2,
-    "n_synthetic": 8,
-    "n_batches": 2,
-    "inner_steps": 15,
-    "max_iter": 4,
-    "max_outer_loss": 4.0,
-    "random_state": 0,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +33,7 @@ def no_window():
 
 @pytest.fixture(scope="module")
 def dish():
-    return PetriDishRegressor(**SMALL, n_dishes=3).fit(SLOPES, LOSSES)
+    return fast(n_dishes=3).fit(SLOPES, LOSSES)
 
 
 def test_predicted_against_measured(dish):
@@ -71,6 +63,12 @@ def test_any_regressor_is_drawn_on_axes_of_the_users():
 def test_a_regressor_inside_a_pipeline_keeps_its_error_bars(dish):
     surrogate = make_pipeline("passthrough", dish)
     assert SurrogateDisplay.from_estimator(surrogate, SLOPES, LOSSES).points_.has_yerr
+
+
+def test_with_metadata_routing_a_pipeline_is_drawn_without_its_spread(dish):
+    with sklearn.config_context(enable_metadata_routing=True):
+        display = SurrogateDisplay.from_estimator(make_pipeline(dish), SLOPES, LOSSES)
+    assert display.y_std is None
 
 
 def test_lengths_must_agree():
@@ -125,7 +123,7 @@ def test_learning_curves(dish):
 
 def test_learning_curves_of_a_growing_bank_with_held_out_motifs():
     options = {"warm_start": True, "early_stopping": True, "tol": 0.0}
-    dish = PetriDishRegressor(**SMALL, n_dishes=1, **options).fit(SLOPES, LOSSES)
+    dish = fast(n_dishes=1, **options).fit(SLOPES, LOSSES)
     dish.set_params(n_dishes=2).fit(SLOPES, LOSSES)
     display = OuterLoopDisplay.from_estimator(dish)
     assert display.dish_losses.shape == (8, 2)
@@ -135,7 +133,7 @@ def test_learning_curves_of_a_growing_bank_with_held_out_motifs():
 
 
 def test_without_learning_there_are_no_curves():
-    dish = PetriDishRegressor(**(SMALL | {"max_iter": 0}), n_dishes=1).fit(SLOPES, LOSSES)
+    dish = fast(max_iter=0, n_dishes=1).fit(SLOPES, LOSSES)
     with pytest.raises(ValueError, match="made no outer step"):
         OuterLoopDisplay.from_estimator(dish)
 

@@ -18,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from small_regressors import FAST, fast
 
 from sk_petridish import PetriDishRegressor, _regressor
 from sk_petridish._threads import one_torch_thread
@@ -25,20 +26,6 @@ from sk_petridish.blueprints import Blueprint, Node, Operation, _operations, reg
 from sk_petridish.dish import NumbaEngine, _measure, draw_dish
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask
-
-FAST = {
-    "n_dishes": 2,
-    "n_hidden": 2,
-    "n_synthetic": 8,
-    "n_batches": 2,
-    "inner_steps": 15,
-    "max_iter": 4,
-    "max_outer_loss": 4.0,
-}
-
-
-def fast(**changes):
-    return PetriDishRegressor(**(FAST | {"random_state": 0} | changes))
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +244,7 @@ def test_the_same_result_in_another_process(problem):
         "import numpy as np\n"
         "from sk_petridish import PetriDishRegressor\n"
         f"X, y = np.array({X.tolist()}), np.array({y.tolist()})\n"
-        f"dish = PetriDishRegressor(**{FAST}, random_state=0, batch_size=4)\n"
+        f"dish = PetriDishRegressor(**{FAST}, batch_size=4)\n"
         "print(dish.fit(X, y).predict(X).tolist())\n"
     )
     output = subprocess.run(

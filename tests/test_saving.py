@@ -13,27 +13,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
+from small_regressors import LOSSES, SLOPES, fast
 
 from sk_petridish import PetriDishRegressor, PetriDishTransformer, _saving
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask, TeacherTask
 
 FIXTURES = Path(__file__).parent / "fixtures"
-SLOPES = np.array([1.3, 0.4, 0.9, 0.55, 1.45, 0.7, 1.1, 0.45])[:, None]
-LOSSES = 0.02 + 0.01 * SLOPES.ravel()
-SMALL = {
-    "n_hidden": 2,
-    "n_synthetic": 8,
-    "n_batches": 2,
-    "inner_steps": 15,
-    "max_iter": 3,
-    "max_outer_loss": 4.0,
-    "random_state": 0,
-}
 
 
 def fitted(**changes):
-    return PetriDishRegressor(**(SMALL | {"n_dishes": 10} | changes)).fit(SLOPES, LOSSES)
+    return fast(**({"n_dishes": 10} | changes)).fit(SLOPES, LOSSES)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +90,7 @@ def test_dishes_without_a_scale_come_back(tmp_path):
 
 def test_names_of_columns_come_back(tmp_path):
     pandas = pytest.importorskip("pandas")
-    dish = PetriDishRegressor(**SMALL, n_dishes=1)
+    dish = fast(n_dishes=1)
     dish.fit(pandas.DataFrame({"slope": SLOPES.ravel()}), LOSSES)
     dish.save(tmp_path / "dish.safetensors")
     loaded = PetriDishRegressor.load(tmp_path / "dish.safetensors")
@@ -110,7 +100,7 @@ def test_names_of_columns_come_back(tmp_path):
 
 @pytest.mark.parametrize("learn", [False, True])
 def test_a_bank_comes_back(tmp_path, learn):
-    member = PetriDishRegressor(**SMALL, n_dishes=2)
+    member = fast(n_dishes=2)
     bank = PetriDishTransformer(dishes=[("small", member)], learn=learn).fit(SLOPES, LOSSES)
     bank.save(tmp_path / "bank.safetensors")
     loaded = PetriDishTransformer.load(tmp_path / "bank.safetensors")

@@ -5,6 +5,7 @@ import pytest
 from lightgbm import LGBMRegressor
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV, cross_val_predict
@@ -82,6 +83,12 @@ def test_the_spaces_own_bank_is_the_default():
     assert fitted.transform(SLOPES[:2]).shape[1] == len(fitted.get_feature_names_out())
     scales = {member.dishes_[0].settings.initial_weights.scale for _, member in fitted.dishes_}
     assert scales == {1.0, 2.0, 4.0}
+
+
+def test_drawn_dishes_alone_predict_nothing():
+    fitted = bank().fit(SLOPES)
+    with pytest.raises(NotFittedError):
+        fitted.dishes_[0][1].predict(SLOPES)
 
 
 def test_random_states():

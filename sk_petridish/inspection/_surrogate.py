@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.utils import check_consistent_length
 
 from sk_petridish.metrics import kendall_tau_score, regret_score, spearman_score
@@ -170,6 +171,7 @@ def predict_with_spread(
     """Predict, with the standard deviation of errors where the estimator knows it."""
     try:
         predicted, std = estimator.predict(X, return_std=True)
-    except TypeError:  # no regressor, or no pipeline of one, that takes return_std
+    except (TypeError, UnsetMetadataPassedError):
+        # Not a regressor, nor a pipeline of one, that takes return_std.
         return np.asarray(estimator.predict(X)), None
     return predicted, std
