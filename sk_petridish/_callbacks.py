@@ -28,11 +28,15 @@ class FitHooks:
     def __init__(self, estimator: BaseEstimator, **data: Any) -> None:
         self._told = {"estimator": estimator, **data}
 
-    def begin(self, context: CallbackContext, fitted: Callable[[], dict[str, Any]] | None) -> None:
+    def begin(
+        self, context: CallbackContext, fitted: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
         """Tell of a task's begin; ``fitted()`` gives what makes the estimator predict."""
         context.call_on_fit_task_begin(**self._told, reconstruction_attributes=fitted)
 
-    def end(self, context: CallbackContext, fitted: Callable[[], dict[str, Any]]) -> bool:
+    def end(
+        self, context: CallbackContext, fitted: Callable[[], dict[str, Any]] | None = None
+    ) -> bool:
         """Tell of its end; True where a callback wants the fit to stop."""
         return bool(context.call_on_fit_task_end(**self._told, reconstruction_attributes=fitted))
 

@@ -422,7 +422,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         X, y, weights = evaluated
         metadata = None if (weights == 1).all() else {"sample_weight": weights}
         hooks = FitHooks(self, X=X, y=y, metadata=metadata)
-        hooks.begin(context, None)
+        hooks.begin(context)
         steps = OuterSteps(context, hooks, lambda dishes: problem.judge(dishes).attributes())
         with one_torch_thread():
             learned = learn(

@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import json
 import os
-import tempfile
+import uuid
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -293,14 +293,10 @@ def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file completely or not at all."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        # mkstemp's file is for its owner only; the result is like any other.
-        os.umask(mask := os.umask(0))
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
     except BaseException:
-        os.unlink(name)
+        temporary.unlink(missing_ok=True)
         raise

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin, clone
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._callbacks import FitHooks
 from ._regressor import PetriDishRegressor
 from ._saving import SavedEstimator
 from ._scikit import BaseComposition, VisualBlock, check_feature_names_in, fit_context
@@ -24,7 +27,7 @@ from .motifs import MotifSpace, SigmoidSlope
 _SMALLEST, _LARGEST = 1e-8, 1e6
 
 
-class PetriDishTransformer(TransformerMixin, BaseComposition, SavedEstimator):
+class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseComposition, SavedEstimator):
     """Turn motifs into what a bank of dishes measures about them.
 
     Every motif is trained in every dish of the bank. Its features are the logarithms of
@@ -121,6 +124,7 @@ class PetriDishTransformer(TransformerMixin, BaseComposition, SavedEstimator):
         self.checkpoints = checkpoints
         self.random_state = random_state
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
@@ -154,14 +158,23 @@ class PetriDishTransformer(TransformerMixin, BaseComposition, SavedEstimator):
         rows = validate_data(self, X, dtype=np.float64)
         validate_weights(sample_weight, rows)
         bank = self._bank()
-        for _, member in bank:
-            if self.learn:
-                member.fit(X, y, sample_weight=sample_weight)
-            else:
-                member._draw(X)
+        context = self._init_callback_context(max_subtasks=len(bank))
+        hooks = FitHooks(self, X=X, y=y)
+        hooks.begin(context)
+        for name, member in bank:
+            task = context.subcontext(task_name=f"dish {name}")
+            # A regressor that learns tells callbacks of its own steps.
+            with task.propagate_callback_context(member) if self.learn else nullcontext():
+                hooks.begin(task)
+                if self.learn:
+                    member.fit(X, y, sample_weight=sample_weight)
+                else:
+                    member._draw(X)
+                hooks.end(task)
             self._steps(member)  # before anything takes long in transform
         self.dishes_ = bank
         self.motif_space_ = bank[0][1].motif_space_
+        hooks.end(context)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:

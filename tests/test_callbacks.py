@@ -1,15 +1,19 @@
 """Callbacks of scikit-learn and of skorch, told of outer steps."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.callback import FitCallback, ProgressBar, ScoringMonitor
+from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, EarlyStopping
 from small_regressors import LOSSES, SLOPES, fast
 
+from sk_petridish import PetriDishTransformer
 from sk_petridish.metrics import spearman_scorer
 
 
@@ -134,6 +138,30 @@ def test_the_progress_bar_in_a_pipeline(capsys):
     pipeline = make_pipeline(StandardScaler(with_mean=False), fast())
     pipeline.set_callbacks(ProgressBar()).fit(SLOPES, LOSSES)
     assert "PetriDishRegressor" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("learn", [False, True])
+def test_the_progress_of_a_bank_is_shown(capsys, learn):
+    bank = PetriDishTransformer(dishes=[("one", fast()), ("other", fast())], learn=learn)
+    pipeline = make_pipeline(bank, StandardScaler(), RidgeCV())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The estimator RidgeCV does not support callbacks")
+        pipeline.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(SLOPES, LOSSES)
+    shown = capsys.readouterr().out
+    assert "PetriDishTransformer" in shown
+    # Drawing dishes takes no time and has no bar.
+    assert [name in shown for name in ("dish one", "dish other", "PetriDishRegressor")] == (
+        [learn] * 3
+    )
+
+
+def test_a_recorder_on_a_bank_is_told_of_its_dishes():
+    recorder = Recorder()
+    bank = PetriDishTransformer(dishes=[("one", fast()), ("other", fast())], learn=True)
+    bank.set_callbacks(recorder).fit(SLOPES, LOSSES)
+    begun = [name for what, name, *_ in recorder.told if what == "begin"]
+    assert begun == ["fit", "dish one", "dish other"]
+    assert recorder.told[-1][0] == "teardown"
 
 
 class Raising(Callback):
