@@ -228,6 +228,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     n_converged_: int
     left_out_: Mask
     loss_curve_: Losses
+    validation_scores_: Losses | None
     history_: list[dict[str, Any]]
     X_train_: Motifs
     y_train_: Losses

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import sklearn
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -160,6 +161,14 @@ def test_synthetic_data_that_makes_no_sense(dish):
         SyntheticDataDisplay.from_estimator(dish, data="test")
     with pytest.raises(ValueError, match="same kinds of samples"):
         SyntheticDataDisplay.from_predictions({"inputs": [[1.0]]}, {"labels": [[1.0]]})
+
+
+@pytest.mark.parametrize("display", [OuterLoopDisplay, SyntheticDataDisplay])
+def test_only_dishes_have_an_inside(display, dish):
+    with pytest.raises(TypeError, match="not a Pipeline; of a pipeline, give that step"):
+        display.from_estimator(make_pipeline(dish))
+    with pytest.raises(NotFittedError):
+        display.from_estimator(fast())
 
 
 def test_sequences_are_drawn_side_by_side():

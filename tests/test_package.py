@@ -63,7 +63,7 @@ LAYERS = {
     "datasets": {"datasets"},
     "metrics": {"metrics", "dish"},
     "model_selection": {"model_selection", "metrics", "motifs", "_regressor"},
-    "inspection": {"inspection", "metrics", "dish"},
+    "inspection": {"inspection", "metrics", "dish", "_regressor"},
     "baselines": {"baselines", "_threads", "_scikit"},
     ".": {
         "blueprints",

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from ._axes import get_axes
+from ._dish import check_dish
 
 
 class OuterLoopDisplay:
@@ -77,12 +77,14 @@ class OuterLoopDisplay:
 
         Raises
         ------
+        TypeError
+            If the estimator is none.
         ValueError
             If nothing was learned, or how is not known since the regressor was loaded from
             a file.
         """
-        check_is_fitted(estimator, "dishes_")
-        losses = [step["dish_losses"] for step in estimator.history_]
+        dish = check_dish(cls, estimator)
+        losses = [step["dish_losses"] for step in dish.history_]
         if not losses:
             raise ValueError("The estimator made no outer step, or was loaded from a file.")
         # Steps before n_dishes grew have fewer dishes.
@@ -91,8 +93,8 @@ class OuterLoopDisplay:
             dish_losses[step, : len(values)] = values
         return cls.from_predictions(
             dish_losses,
-            validation_scores=estimator.validation_scores_,
-            limit=estimator.max_outer_loss,
+            validation_scores=dish.validation_scores_,
+            limit=dish.max_outer_loss,
             ax=ax,
             **kwargs,
         )

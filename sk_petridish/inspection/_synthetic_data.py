@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from sk_petridish.dish import draw_dish
 
 from ._axes import import_pyplot
+from ._dish import check_dish
 
 Samples = dict[str, NDArray[np.float64]]
 
@@ -80,13 +80,15 @@ class SyntheticDataDisplay:
 
         Raises
         ------
+        TypeError
+            If the estimator is none.
         ValueError
             If ``data`` is neither.
         """
-        check_is_fitted(estimator, "dishes_")
+        dishes = check_dish(cls, estimator).dishes_
         if data not in ("train", "valid"):
             raise ValueError(f"data must be 'train' or 'valid', got {data!r}.")
-        after = estimator.dishes_[dish]
+        after = dishes[dish]
         # Dishes are determined by their settings and their seed.
         before = draw_dish(after.settings, after.seed)
         names = {"inputs": f"x_{data}", "labels": f"y_{data}"}
