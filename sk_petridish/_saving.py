@@ -43,8 +43,18 @@ _NOT_SAVED: dict[str, Any] = {"callbacks": None, "history_": []}
 Replacements = Mapping[str, MotifSpace | Task | None]
 
 
+# The package's own estimators, which put themselves here.
+_ESTIMATORS: list[type] = []
+
+
 class SavedEstimator(BaseEstimator):
     """An estimator that can be written to a file."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let files name the estimator, if it is the package's own."""
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("sk_petridish."):
+            _ESTIMATORS.append(cls)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the estimator to a file.
@@ -63,7 +73,7 @@ class SavedEstimator(BaseEstimator):
         Raises
         ------
         TypeError
-            If a parameter cannot be saved.
+            If a parameter cannot be saved, or this is a class of the user's own.
         OSError
             If the file cannot be written.
         """
@@ -125,16 +135,13 @@ class SavedEstimator(BaseEstimator):
 @cache
 def _classes() -> dict[str, type]:
     """List the classes that a file may name."""
-    from ._regressor import PetriDishRegressor
-    from ._transformer import PetriDishTransformer
-
     plain = (dish.Dish, dish.DishSettings, dish.InitialWeights, dish.InnerLoop, Widths)
-    ours = (PetriDishRegressor, PetriDishTransformer, LossScale, SpreadCalibration)
+    fitted = (LossScale, SpreadCalibration)
     named = [getattr(room, name) for room in (motifs, tasks) for name in room.__all__]
     described = [
         thing for thing in named if inspect.isclass(thing) and issubclass(thing, (MotifSpace, Task))
     ]
-    return {thing.__name__: thing for thing in (*plain, *ours, *described)}
+    return {thing.__name__: thing for thing in (*plain, *fitted, *described, *_ESTIMATORS)}
 
 
 def _encode(value: Any, arrays: dict[str, NDArray[Any]]) -> Any:

@@ -213,6 +213,15 @@ def test_a_file_cannot_name_what_is_not_ours(path, text):
         PetriDishRegressor.load(path)
 
 
+def test_a_class_of_the_users_own_cannot_be_named(tmp_path):
+    class MyRegressor(PetriDishRegressor):
+        pass
+
+    with pytest.raises(TypeError, match=r"MyRegressor.* cannot be saved"):
+        MyRegressor().save(tmp_path / "mine.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_cannot_be_written_leaves_the_old_file(dish, path, monkeypatch):
     before = path.read_bytes()
     unsound = pickle.loads(pickle.dumps(dish)).set_params(outer_lr=object())
