@@ -6,16 +6,14 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import optuna
 from joblib import effective_n_jobs
-from numpy.typing import ArrayLike
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.trial import Trial, TrialState
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.utils import check_random_state
@@ -25,25 +23,10 @@ class OptunaSearchCV(RandomizedSearchCV):
     """Search settings by cross-validation, where Optuna proposes them.
 
     Like :class:`~sklearn.model_selection.RandomizedSearchCV`, with its parameters,
-    attributes and methods, but later settings are drawn knowing the scores of earlier ones.
-
-    Parameters
-    ----------
-    estimator : estimator
-        What is tuned.
-    param_distributions : dict of str to optuna distribution or list
-        The range of every parameter, or its choices.
-    sampler : optuna.samplers.BaseSampler, default=None
-        What proposes settings. ``None`` is a :class:`~optuna.samplers.TPESampler`.
-    n_iter : int, default=10
-        How many settings are tried.
-    n_jobs, cv : int and cross-validation generator
-        As in :class:`~sklearn.model_selection.RandomizedSearchCV`, as are parameters not
-        listed here. Settings are proposed in
-        batches, as many at once as keep all jobs busy. Give ``cv`` an integer
-        ``random_state``, since every batch splits anew.
-    random_state : int, RandomState instance or None, default=None
-        Determines what is proposed, where ``sampler`` is None.
+    attributes and methods, but later settings are drawn knowing the scores of earlier
+    ones: by :class:`~optuna.samplers.TPESampler`, in batches as large as keep all jobs busy.
+    ``param_distributions`` are Optuna's, or choices. Give ``cv`` an integer
+    ``random_state``, since every batch splits anew.
 
     Attributes
     ----------
@@ -52,74 +35,13 @@ class OptunaSearchCV(RandomizedSearchCV):
         not a number has failed.
     """
 
-    def __init__(
-        self,
-        estimator: BaseEstimator,
-        param_distributions: Mapping[str, BaseDistribution | Sequence[Any]],
-        *,
-        sampler: BaseSampler | None = None,
-        n_iter: int = 10,
-        scoring: Any = None,
-        n_jobs: int | None = None,
-        refit: bool | str | Callable[..., int] = True,
-        cv: Any = None,
-        verbose: int = 0,
-        pre_dispatch: int | str = "2*n_jobs",
-        random_state: int | np.random.RandomState | None = None,
-        error_score: float | str = np.nan,
-        return_train_score: bool = False,
-    ) -> None:
-        super().__init__(
-            estimator,
-            param_distributions,
-            n_iter=n_iter,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            pre_dispatch=pre_dispatch,
-            random_state=random_state,
-            error_score=error_score,
-            return_train_score=return_train_score,
-        )
-        self.sampler = sampler
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **RandomizedSearchCV._parameter_constraints,
-        "param_distributions": [dict],
-        "sampler": [BaseSampler, None],
-    }
-
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> OptunaSearchCV:
-        """Search, and fit the best setting to all data.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            What the estimator is fitted to.
-        y : array-like of shape (n_samples,), default=None
-            Its target.
-        **params : dict
-            Parameters of the estimator's ``fit``, such as ``sample_weight``.
-
-        Returns
-        -------
-        OptunaSearchCV
-            The fitted search.
-        """
-        search: OptunaSearchCV = super().fit(X, y, **params)
-        return search
-
     def _run_search(
         self, evaluate_candidates: Callable[..., Mapping[str, Any]], *, callback_ctx: Any = None
     ) -> None:
         """Ask for settings and tell their scores, a batch at a time."""
-        sampler = self.sampler
-        if sampler is None:
-            sampler = TPESampler(seed=check_random_state(self.random_state).randint(2**31 - 1))
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
         with _quiet(self.verbose):
-            self.study_ = optuna.create_study(direction="maximize", sampler=sampler)
+            self.study_ = optuna.create_study(direction="maximize", sampler=TPESampler(seed=seed))
         size = math.ceil(effective_n_jobs(self.n_jobs) / self.n_splits_)
         search = callback_ctx.subcontext(
             task_name="search", max_subtasks=math.ceil(self.n_iter / size)
