@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+from skorch.utils import to_tensor
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 from tqdm import tqdm
@@ -128,7 +129,8 @@ class _OuterNet(NeuralNet):
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Tensor, *args: Any, **kwargs: Any
     ) -> Tensor:
-        losses: Tensor = self.criterion_(y_pred, y_true, X)
+        # Where the device is not the CPU, skorch leaves the batch behind.
+        losses: Tensor = self.criterion_(y_pred, to_tensor(y_true, self.device), X)
         self.history.record("dish_losses", losses.tolist())
         self.history.record("outer_loss", losses.mean().item())
         # The sum, since each dish learns alone, as if there were no others.
