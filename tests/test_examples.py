@@ -88,8 +88,11 @@ def test_the_uncertainty_benchmark_measures_every_method(small_dishes):
 
 def test_the_hyperparameter_benchmark_compares_what_is_chosen(small_dishes, monkeypatch):
     benchmark = load_benchmark("hyperparameters")
-    short = {"n_hidden": [1, 2]}
-    monkeypatch.setattr(SigmoidSlope, "hyperparameters", lambda self: short)
+    monkeypatch.setattr(SigmoidSlope, "hyperparameters", lambda self: {"init_scale": [3.0, 4.0]})
+    chosen = benchmark.choose("grid", 0)
+    assert chosen.init_scale in (3.0, 4.0)
+    assert chosen.statistic == "final_valid"  # left open, so as published
+    assert chosen.n_dishes == 24
     monkeypatch.setattr(
         benchmark, "choose", lambda method, seed: PetriDishRegressor(n_dishes=1, max_iter=0)
     )
