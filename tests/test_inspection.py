@@ -5,6 +5,7 @@ import sys
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.exceptions import NotFittedError
@@ -92,6 +93,13 @@ def test_figure_1_is_one_call(dish):
     std = dish.predict(x[:, None], return_std=True)[1]
     vertices = display.ax_.collections[-1].get_paths()[0].vertices[:, 1]
     assert vertices.max() == pytest.approx((predicted + std).max())
+
+
+def test_a_surrogate_that_knows_the_name_of_its_column_is_drawn_quietly():
+    frame = pd.DataFrame({"slope": SLOPES.ravel()})
+    dish = fast(n_dishes=1).fit(frame, LOSSES)
+    assert len(MotifDisplay.from_estimator(dish, frame, pd.Series(LOSSES)).x) == 100
+    SurrogateDisplay.from_estimator(dish, frame, pd.Series(LOSSES, index=range(5, 13)))
 
 
 def test_several_surrogates_share_axes(dish):

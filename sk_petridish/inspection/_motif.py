@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,10 @@ class MotifDisplay:
                 max(motifs.max() for motifs in values),
             )
         x = np.linspace(*x_range, n_points)
-        predicted, std = predict_with_spread(estimator, x[:, None])
+        with warnings.catch_warnings():
+            # There is but one column, whatever its name was in fit.
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            predicted, std = predict_with_spread(estimator, x[:, None])
         kwargs.setdefault("label", type(estimator).__name__)
         return cls.from_predictions(
             x,
