@@ -47,6 +47,8 @@ class DishParameters(BaseEstimator):
         "n_outputs": [Interval(Integral, 1, None, closed="left"), None],
         "n_synthetic": [Interval(Integral, 1, None, closed="left"), None],
         "n_batches": [Interval(Integral, 1, None, closed="left"), None],
+        "n_time_steps": [Interval(Integral, 1, None, closed="left"), None],
+        "image_size": [Interval(Integral, 1, None, closed="left"), None],
         "task": [Task, None],
         "validation_data": [StrOptions({"copy", "separate"}), None],
         "learn_labels": ["boolean", None],
@@ -91,6 +93,8 @@ class DishParameters(BaseEstimator):
         n_outputs: int | None = None,
         n_synthetic: int | None = None,
         n_batches: int | None = None,
+        n_time_steps: int | None = None,
+        image_size: int | None = None,
         task: Task | None = None,
         validation_data: Literal["copy", "separate"] | None = None,
         learn_labels: bool | None = None,
@@ -131,6 +135,8 @@ class DishParameters(BaseEstimator):
         self.n_outputs = n_outputs
         self.n_synthetic = n_synthetic
         self.n_batches = n_batches
+        self.n_time_steps = n_time_steps
+        self.image_size = image_size
         self.task = task
         self.validation_data = validation_data
         self.learn_labels = learn_labels
@@ -194,7 +200,17 @@ class DishParameters(BaseEstimator):
                 n_batches=n_batches,
             ),
             statistic=self._setting("statistic"),
+            positions=self._positions(),
         )
+
+    def _positions(self) -> tuple[int, ...]:
+        """Give the axes of a sample beside its features, as the motifs need them."""
+        match self.motif_space_.data_kind:
+            case "sequences":
+                return (self._setting("n_time_steps"),)
+            case "images":
+                return 2 * (self._setting("image_size"),)
+        return ()
 
     def _outer_loop(self) -> OuterLoop:
         lr_steps = tuple(self._setting("outer_lr_steps"))

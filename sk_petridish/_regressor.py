@@ -64,6 +64,10 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     n_batches : int, default=None
         Equal mini-batches that the training samples are cut into; inner steps
         cycle through them. It must divide ``n_synthetic``.
+    n_time_steps : int, default=None
+        Length of the synthetic sequences, where motifs need sequences.
+    image_size : int, default=None
+        Height and width of the synthetic images, where motifs need images.
     task : Task, default=None
         Where the first synthetic data and the labels come from.
     validation_data : {"copy", "separate"}, default=None

@@ -6,6 +6,8 @@ from sk_petridish.blueprints import Blueprint, Node, get_operation
 
 FEED_FORWARD = (
     "linear",
+    "project",
+    "bias",
     "sigmoid",
     "tanh",
     "relu",
@@ -16,6 +18,13 @@ FEED_FORWARD = (
     "product",
     "blend",
     "highway",
+    "elu",
+    "softplus",
+    "abs",
+    "scale",
+    "shift",
+    "maximum",
+    "minimum",
 )
 
 
@@ -42,7 +51,7 @@ def blueprints(draw, max_nodes=6, *, recurrent=False):
     # The input itself, and what is made of it without weights.
     wide = [0]
     for _ in range(draw(st.integers(0, 2))):
-        nodes.append(draw(operations(wide, FEED_FORWARD[1:])))
+        nodes.append(draw(operations(wide, FEED_FORWARD[3:])))
         wide.append(len(nodes) - 1)
     hidden = list(range(1, n_carried + 1))
     for source in wide:

@@ -176,7 +176,7 @@ def test_every_operation_works_behind_any_batch_axes():
         parameters = [torch.rand(3, 1, 1, generator=generator) for _ in operation.parameters]
         weights = [
             torch.randn(2, 3, *shape, generator=generator)
-            for shape in operation.weight_shapes(4, 6).values()
+            for shape in operation.weight_shapes(4, 4 if operation.keeps_width else 6).values()
         ]
         batched = operation.function(*inputs, *parameters, *weights)
         alone = operation.function(

@@ -1,6 +1,7 @@
 """Blueprints: networks described without their width, and what is built from them."""
 
 from ._blueprint import CARRIED, INPUT, Blueprint, Node, Widths
+from ._canonical import canonical
 from ._module import BlueprintModule
 from ._operations import Operation, get_operation, register_operation
 from ._super_network import SuperNetwork
@@ -14,6 +15,7 @@ __all__ = [
     "Operation",
     "SuperNetwork",
     "Widths",
+    "canonical",
     "get_operation",
     "register_operation",
 ]

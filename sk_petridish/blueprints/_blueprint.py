@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -56,12 +57,16 @@ class Node:
     units : {"n_hidden", "n_outputs"} or None
         The width of a node that owns weights, or is carried; ``None`` for the
         others, which are as wide as what they read.
+    weights_name : str, default=None
+        Names the initial weights: nodes of the same name start from the same values in
+        all motif-networks. ``None`` stands for the node's position.
     """
 
     operation: str
     inputs: tuple[int, ...] = ()
     parameters: tuple[float, ...] = ()
     units: Units | None = None
+    weights_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,9 @@ class Blueprint:
 
     Nodes stand in the order in which they are computed; node 0 is the input and
     the last node is the output. A node's position also identifies its initial
-    weights: two blueprints that own weights at the same position start from the
-    same values there, so a motif space emits its nodes in a canonical order.
+    weights, unless it names them: two blueprints that own weights at the same position
+    start from the same values there, so a motif space emits its nodes in a canonical
+    order.
 
     Parameters
     ----------
@@ -140,6 +146,26 @@ class Blueprint:
         """Whether it is computed along a sequence: whether a node is carried."""
         return any(node.operation == CARRIED for node in self.nodes)
 
+    @property
+    def needs_images(self) -> bool:
+        """Whether an operation has a meaning on images only."""
+        inside = (node for node in self.nodes if node.operation not in (INPUT, CARRIED))
+        return any(get_operation(node.operation).needs_images for node in inside)
+
+    def weight_keys(self) -> tuple[int, ...]:
+        """Give a number for the initial weights of every node.
+
+        Returns
+        -------
+        tuple of int
+            The position of a node that does not name them, else a number made of the
+            name.
+        """
+        return tuple(
+            position if node.weights_name is None else zlib.crc32(node.weights_name.encode())
+            for position, node in enumerate(self.nodes)
+        )
+
     def _used(self) -> set[int]:
         """Find the nodes that the output depends on, at any time step."""
         used, pending = set(), [len(self.nodes) - 1]
@@ -171,7 +197,16 @@ class Blueprint:
                     f"Node {position} ({node.operation}) reads inputs of different "
                     f"widths: {sorted(sources)}."
                 )
-            units.append(node.units or sources.pop())
+            units.append(node.units or next(iter(sources)))
+            if (
+                node.operation != CARRIED
+                and get_operation(node.operation).keeps_width
+                and sources != {units[-1]}
+            ):
+                raise ValueError(
+                    f"Node {position} ({node.operation}) is {units[-1]} wide, but must be as wide "
+                    f"as what it reads: {sorted(sources)}."
+                )
         for position, node in enumerate(self.nodes):
             if node.operation == CARRIED and units[node.inputs[0]] != node.units:
                 raise ValueError(

@@ -48,10 +48,10 @@ class BlueprintModule(nn.Module):
         for position, node in enumerate(blueprint.nodes[1:], start=1):
             if position in self._carried:
                 continue
-            n_in = units[node.inputs[0]]
-            shapes = get_operation(node.operation).weight_shapes(n_in, units[position])
+            operation, n_in = get_operation(node.operation), units[node.inputs[0]]
+            shapes = operation.weight_shapes(n_in, units[position])
             for role, shape in shapes.items():
-                bound = n_in**-0.5
+                bound = (operation.patch * n_in) ** -0.5
                 start = torch.empty(shape).uniform_(-bound, bound, generator=generator)
                 self.weights[f"{position}_{role}"] = nn.Parameter(start)
 
@@ -60,19 +60,29 @@ class BlueprintModule(nn.Module):
 
         Parameters
         ----------
-        x : Tensor of shape (n_samples, n_inputs) or (n_samples, n_time_steps, n_inputs)
-            A batch of samples, or of sequences, as a recurrent blueprint needs.
+        x : Tensor of shape (n_samples[, ...], n_inputs)
+            A batch of samples; of sequences, (n_samples, n_time_steps, n_inputs), as a
+            recurrent blueprint needs them; or of images, (n_samples, height, width,
+            n_inputs), as convolutions need them.
 
         Returns
         -------
-        Tensor of shape (n_samples, n_outputs) or (n_samples, n_time_steps, n_outputs)
-            Outputs before any link function (logits, for a classifier).
+        Tensor of shape (n_samples[, ...], n_outputs)
+            Outputs before any link function (logits, for a classifier), at every time
+            step of a sequence and every position of an image. A mean over the positions
+            is what global average pooling before the readout would give.
 
         Raises
         ------
         ValueError
-            If the blueprint is recurrent and the samples are no sequences.
+            If the blueprint is recurrent and the samples are no sequences, or it needs
+            images and they are none.
         """
+        if self.blueprint.needs_images and x.ndim != 4:
+            raise ValueError(
+                "A convolutional network needs images, (n_samples, height, width, n_inputs), "
+                f"got the shape {tuple(x.shape)}."
+            )
         if not self._carried:
             return self._step(x, {})[-1]
         if x.ndim != 3:

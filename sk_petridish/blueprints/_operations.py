@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,9 +30,9 @@ class Operation:
         The name by which nodes refer to the operation.
     function : callable
         ``function(*inputs, *parameters, *weights) -> Tensor``. Inputs are
-        ``(..., n_samples, width)``; parameters are numbers or tensors of shape
-        ``(..., 1, 1)``; weights are ``(..., *shape)`` in the order of
-        ``weight_shapes``.
+        ``(..., n_samples, width)``, or ``(..., n_samples, height, width, channels)`` of
+        images; parameters are numbers, or tensors that have an axis of length one for
+        each of these; weights are ``(..., *shape)`` in the order of ``weight_shapes``.
     arity : int or None
         The number of inputs; ``None`` is one or more.
     parameters : tuple of str
@@ -40,6 +41,15 @@ class Operation:
     weight_shapes : callable
         ``weight_shapes(n_in, n_out) -> {role: shape}``, the trainable weights. A
         node of an operation without any is as wide as its inputs.
+    keeps_width : bool
+        Whether an operation with weights must be as wide as its input.
+    commutes : bool
+        Whether the order of the inputs does not matter.
+    patch : int
+        Positions of an image that one output reads. The fan-in of its weights is as many
+        times the width of its input.
+    needs_images : bool
+        Whether it has a meaning on images only.
     """
 
     name: str
@@ -47,6 +57,10 @@ class Operation:
     arity: int | None = 1
     parameters: tuple[str, ...] = ()
     weight_shapes: WeightShapes = _no_weights
+    keeps_width: bool = False
+    commutes: bool = False
+    patch: int = 1
+    needs_images: bool = False
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -117,13 +131,37 @@ def get_operation(name: str) -> Operation:
         raise ValueError(f"Unknown operation {name!r}; registered are: {known}.") from None
 
 
+def _times(x: Tensor, weight: Tensor) -> Tensor:
+    """Multiply the last axis by a matrix, whatever axes of positions lie before it."""
+    batch = weight.ndim - 2
+    if x.ndim == batch + 2:
+        return x @ weight
+    return (x.flatten(batch, -2) @ weight).unflatten(batch, x.shape[batch:-1])
+
+
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return x @ weight + bias
+    # Through the axes of positions, if there are any.
+    return _times(x, weight) + bias.view(
+        *bias.shape[:-2], *(1,) * (x.ndim - bias.ndim + 1), bias.shape[-1]
+    )
 
 
 def _linear_shapes(n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
     # The bias is a row, so that it broadcasts over samples behind any batch axes.
     return {"weight": (n_in, n_out), "bias": (1, n_out)}
+
+
+def _project_shapes(n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
+    return {"weight": (n_in, n_out)}
+
+
+def _bias_shapes(n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
+    return {"bias": (1, n_out)}
+
+
+def _softplus(x: Tensor) -> Tensor:
+    # Exact, as far as torch does not take it for x.
+    return F.softplus(x, threshold=40.0)
 
 
 def _sigmoid(x: Tensor, slope: Tensor | float) -> Tensor:
@@ -135,16 +173,24 @@ def _identity(x: Tensor) -> Tensor:
     return x
 
 
+def _scale(x: Tensor, factor: Tensor | float) -> Tensor:
+    return factor * x
+
+
+def _shift(x: Tensor, offset: Tensor | float) -> Tensor:
+    return x + offset
+
+
 def _sum(*inputs: Tensor) -> Tensor:
-    return torch.stack(inputs).sum(0)
+    return sum(inputs[1:], inputs[0])
 
 
 def _mean(*inputs: Tensor) -> Tensor:
-    return torch.stack(inputs).mean(0)
+    return _sum(*inputs) / len(inputs)
 
 
 def _product(*inputs: Tensor) -> Tensor:
-    return torch.stack(inputs).prod(0)
+    return math.prod(inputs[1:], start=inputs[0])
 
 
 def _blend(gate: Tensor, opened: Tensor, closed: Tensor) -> Tensor:
@@ -155,16 +201,84 @@ def _highway(carry: Tensor, gate: Tensor, candidate: Tensor) -> Tensor:
     return _blend(torch.sigmoid(gate), candidate, carry)
 
 
+def _shifted(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Give an image and its neighbours along an axis, zero beyond the edge."""
+    edge = torch.zeros_like(x.narrow(axis, 0, 1))
+    size = x.shape[axis]
+    padded = torch.cat([edge, x, edge], dim=axis)
+    before, here, behind = (padded.narrow(axis, start, size) for start in range(3))
+    return before, here, behind
+
+
+def _patches(x: Tensor) -> Tensor:
+    """Put the 3 x 3 neighbours of each position side by side, zero beyond the edge."""
+    rows = _shifted(x, -3)
+    return torch.cat([column for row in rows for column in _shifted(row, -2)], dim=-1)
+
+
+def _conv_3x3_shapes(n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
+    return {"weight": (9 * n_in, n_out)}
+
+
+def _conv_3x3(x: Tensor, weight: Tensor) -> Tensor:
+    return _times(_patches(x), weight)
+
+
+def _average_pool_3x3(x: Tensor) -> Tensor:
+    # Of the positions that there are: the edge's zeros do not count.
+    there = torch.ones_like(x[..., :1].flatten(0, -4)[0])
+    total, count = (_sum(*_shifted(_sum(*_shifted(image, -3)), -2)) for image in (x, there))
+    return total / count
+
+
+def _batch_norm(x: Tensor) -> Tensor:
+    # Statistics of the batch, per channel, and no affine parameters.
+    axes = (-4, -3, -2)
+    variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+    return (x - mean) * (variance + 1e-5).rsqrt()
+
+
+def _zero(x: Tensor) -> Tensor:
+    return torch.zeros_like(x)
+
+
 register_operation(Operation("linear", _linear, weight_shapes=_linear_shapes))
+# Without a bias.
+register_operation(Operation("project", _times, weight_shapes=_project_shapes))
+# The bias alone.
+register_operation(
+    Operation("bias", torch.add, weight_shapes=_bias_shapes, keeps_width=True)
+)
 register_operation(Operation("sigmoid", _sigmoid, parameters=("slope",)))
 register_operation(Operation("tanh", torch.tanh))
 register_operation(Operation("relu", F.relu))
 register_operation(Operation("leaky_relu", F.leaky_relu))
+register_operation(Operation("elu", F.elu))
+register_operation(Operation("softplus", _softplus))
+register_operation(Operation("exp", torch.exp))
+register_operation(Operation("sqrt", torch.sqrt))
+register_operation(Operation("reciprocal", torch.reciprocal))
+register_operation(Operation("abs", torch.abs))
+register_operation(Operation("erf", torch.erf))
+register_operation(Operation("sin", torch.sin))
+register_operation(Operation("cos", torch.cos))
 register_operation(Operation("identity", _identity))
-register_operation(Operation("sum", _sum, arity=None))
-register_operation(Operation("mean", _mean, arity=None))
-register_operation(Operation("product", _product, arity=None))
+register_operation(Operation("zero", _zero))
+register_operation(Operation("scale", _scale, parameters=("factor",)))
+register_operation(Operation("shift", _shift, parameters=("offset",)))
+register_operation(Operation("sum", _sum, arity=None, commutes=True))
+register_operation(Operation("mean", _mean, arity=None, commutes=True))
+register_operation(Operation("product", _product, arity=None, commutes=True))
+register_operation(Operation("maximum", torch.maximum, arity=2, commutes=True))
+register_operation(Operation("minimum", torch.minimum, arity=2, commutes=True))
 # gate * opened + (1 - gate) * closed: a gate that is computed elsewhere.
 register_operation(Operation("blend", _blend, arity=3))
 # A highway connection: a blend of the carry and a candidate by the sigmoid of the gate.
 register_operation(Operation("highway", _highway, arity=3))
+register_operation(
+    Operation(
+        "conv_3x3", _conv_3x3, weight_shapes=_conv_3x3_shapes, patch=9, needs_images=True
+    )
+)
+register_operation(Operation("average_pool_3x3", _average_pool_3x3, needs_images=True))
+register_operation(Operation("batch_norm", _batch_norm, needs_images=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from ._blueprint import CARRIED, INPUT, Blueprint, Widths
 from ._operations import Operation, get_operation
+
+# Axes of samples: dishes, motifs, samples, and then time, or height and width, and units.
+_SEQUENCES, _IMAGES = 5, 6
 
 
 class _Slot(NamedTuple):
@@ -49,8 +52,9 @@ class _Group:
 
     operation: Operation
     arguments: tuple[_Gather, ...]
-    parameters: tuple[Tensor, ...]  # each (n_rows, 1, 1)
-    positions: tuple[int, ...]  # of each row's node in its blueprint
+    parameters: tuple[Tensor, ...]  # each (n_rows,)
+    motifs: tuple[int, ...]  # of each row
+    keys: tuple[int, ...]  # of each row's initial weights
     shapes: dict[str, tuple[int, ...]]
     fan_in: int
 
@@ -90,6 +94,7 @@ class SuperNetwork:
         device: torch.device | str = "cpu",
     ) -> None:
         self.n_motifs = len(blueprints)
+        self._needs_images = any(blueprint.needs_images for blueprint in blueprints)
         self._dtype = dtype
         self._device = torch.device(device)
         # How many rows each group of values has: first the inputs of all motif-networks,
@@ -100,10 +105,11 @@ class SuperNetwork:
         self._carried_widths = list(carried)
         for members in carried.values():
             self._add_group(members, slots)
+        keys = [blueprint.weight_keys() for blueprint in blueprints]
         self._groups: list[_Group] = []
         for level in _levels(blueprints, widths):
             for key, members in level.items():
-                self._groups.append(self._group(key, members, blueprints, slots))
+                self._groups.append(self._group(key, members, blueprints, keys, slots))
                 self._add_group(members, slots)
         self._readout = self._gather([slot[max(slot)] for slot in slots])
         self._carry = [
@@ -117,7 +123,7 @@ class SuperNetwork:
         ]
         # How the flat weights fall into the groups' tensors; every forward needs it.
         self._block_sizes = [
-            len(group.positions) * torch.Size(shape).numel()
+            len(group.keys) * torch.Size(shape).numel()
             for group in self._groups
             for shape in group.shapes.values()
         ]
@@ -135,6 +141,7 @@ class SuperNetwork:
         key: _Key,
         members: Sequence[tuple[int, int]],
         blueprints: Sequence[Blueprint],
+        keys: Sequence[tuple[int, ...]],
         slots: Sequence[dict[int, _Slot]],
     ) -> _Group:
         operation = get_operation(key.operation)
@@ -153,10 +160,11 @@ class SuperNetwork:
                 )
                 for argument in range(key.n_inputs)
             ),
-            parameters=tuple(parameters.T[:, :, None, None]),
-            positions=tuple(position for _, position in members),
+            parameters=tuple(parameters.T),
+            motifs=tuple(motif for motif, _ in members),
+            keys=tuple(keys[motif][position] for motif, position in members),
             shapes=operation.weight_shapes(key.n_in, key.n_out),
-            fan_in=key.n_in,
+            fan_in=operation.patch * key.n_in,
         )
 
     def _gather(self, slots: Sequence[_Slot]) -> _Gather:
@@ -177,7 +185,7 @@ class SuperNetwork:
         Parameters
         ----------
         draw : callable
-            ``draw(position, role, shape, fan_in) -> Tensor`` of shape
+            ``draw(key, role, shape, fan_in) -> Tensor`` of shape
             ``(n_dishes, *shape)``: the initial values of one weight in every dish.
             It knows nothing of the motif, so motif-networks share what they have
             in common (section 3.1).
@@ -191,10 +199,9 @@ class SuperNetwork:
         for group in self._groups:
             for role, shape in group.shapes.items():
                 drawn = {
-                    position: draw(position, role, shape, group.fan_in)
-                    for position in sorted(set(group.positions))
+                    key: draw(key, role, shape, group.fan_in) for key in sorted(set(group.keys))
                 }
-                block = torch.stack([drawn[position] for position in group.positions], dim=1)
+                block = torch.stack([drawn[key] for key in group.keys], dim=1)
                 blocks.append(block.flatten(1))
         return torch.cat(blocks, dim=1)
 
@@ -205,47 +212,65 @@ class SuperNetwork:
         ----------
         weights : Tensor of shape (n_dishes, n_weights)
             As laid out by :meth:`initial_weights`.
-        x : Tensor of shape (n_dishes, n_motifs, n_samples[, n_time_steps], n_inputs)
-            Synthetic inputs; recurrent blueprints need time steps.
+        x : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_inputs)
+            Synthetic inputs, with an axis of time steps for sequences, which recurrent
+            blueprints need, and with height and width for images, which convolutions need.
 
         Returns
         -------
-        Tensor of shape (n_dishes, n_motifs, n_samples[, n_time_steps], n_outputs)
-            Outputs before any link function.
+        Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_outputs)
+            Outputs before any link function, at every time step or position.
 
         Raises
         ------
         ValueError
-            If a blueprint is recurrent and the samples are no sequences.
+            If a blueprint is recurrent and the samples are no sequences, or needs images
+            and they are none.
         """
+        own = self._own(weights)
+        if x.ndim != _SEQUENCES:
+            return self._readout(self._at_once(x, own))
+        return torch.stack([self._readout(values) for values in self._in_time(x, own)], dim=-2)
+
+    def _own(self, weights: Tensor) -> list[list[Tensor]]:
+        """Give every group its weights."""
         blocks = iter(torch.split(weights, self._block_sizes, dim=1))
-        own = [
+        return [
             [
-                next(blocks).unflatten(1, (len(group.positions), *shape))
+                next(blocks).unflatten(1, (len(group.keys), *shape))
                 for shape in group.shapes.values()
             ]
             for group in self._groups
         ]
-        if x.ndim == 4:
-            if self._carry:
-                raise ValueError("Recurrent motifs need sequences, but samples have no time steps.")
-            return self._readout(self._step([x], own))
+
+    def _at_once(self, x: Tensor, own: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """Compute every group for samples without time."""
+        if self._carry:
+            raise ValueError("Recurrent motifs need sequences, but samples have no time steps.")
+        if self._needs_images and x.ndim != _IMAGES:
+            raise ValueError("Convolutional motifs need images, but samples are none.")
+        return self._step([x], own)
+
+    def _in_time(self, x: Tensor, own: Sequence[Sequence[Tensor]]) -> Iterator[list[Tensor]]:
+        """Compute every group, time step by time step."""
+        if self._needs_images:
+            raise ValueError("Convolutional motifs need images, but samples are sequences.")
         carried = [
             x.new_zeros(x.shape[0], self._n_rows[group], x.shape[2], width)
             for group, width in enumerate(self._carried_widths, start=1)
         ]
-        outputs = []
         for at_one_time in x.unbind(-2):
             values = self._step([at_one_time, *carried], own)
             carried = [gather(values) for gather in self._carry]
-            outputs.append(self._readout(values))
-        return torch.stack(outputs, dim=-2)
+            yield values
 
     def _step(self, values: list[Tensor], weights: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         """Compute every group, at one time step."""
         for group, own in zip(self._groups, weights, strict=True):
-            inputs = (gather(values) for gather in group.arguments)
-            values.append(group.operation.function(*inputs, *group.parameters, *own))
+            inputs = [gather(values) for gather in group.arguments]
+            axes = (1,) * (inputs[0].ndim - 2)
+            parameters = (parameter.view(-1, *axes) for parameter in group.parameters)
+            values.append(group.operation.function(*inputs, *parameters, *own))
         return values
 
 

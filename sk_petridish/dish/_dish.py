@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sk_petridish.blueprints import Widths
-from sk_petridish.tasks import Task
+from sk_petridish.tasks import Positions, Task
 
 from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
@@ -49,6 +49,8 @@ class DishSettings:
         How motif-networks are trained.
     statistic : {"final_valid", "mean_train", "mean_valid"}
         What is read off the training.
+    positions : tuple of int
+        Axes of a sample beside its features: time, or height and width.
     """
 
     widths: Widths
@@ -59,6 +61,7 @@ class DishSettings:
     initial_weights: InitialWeights
     inner: InnerLoop
     statistic: str
+    positions: Positions = ()
 
     @property
     def statistic_function(self) -> Statistic:
@@ -76,9 +79,9 @@ class Dish:
         What it shares with the other dishes.
     seed : int
         Determines theta_init and the synthetic data before learning.
-    x_train : ndarray of shape (n_synthetic, n_inputs)
+    x_train : ndarray of shape (n_synthetic, *positions, n_inputs)
         Synthetic inputs to train on.
-    y_train : ndarray of shape (n_synthetic, n_outputs)
+    y_train : ndarray of shape (n_synthetic, n_outputs) or (n_synthetic, *positions, n_outputs)
         Their labels.
     x_valid, y_valid : ndarray
         The same for validation.
@@ -131,6 +134,7 @@ def draw_dish(settings: DishSettings, seed: int) -> Dish:
         widths.n_outputs,
         settings.inner.loss_function.labels,
         np.random.default_rng([seed, _DATA_KEY]),
+        settings.positions,
     )
     return Dish(settings, seed, x[:n], y[:n], x[-n:].copy(), y[-n:].copy())
 
@@ -145,10 +149,10 @@ class DishBatch:
         What they share.
     seeds : tuple of int
         One a dish.
-    x_train : Tensor of shape (n_dishes, n_synthetic[, n_time_steps], n_inputs)
-        Synthetic inputs to train on, with time steps where motifs are recurrent.
-    y_train : Tensor of shape (n_dishes, n_synthetic[, n_time_steps], n_outputs)
-        Their labels, of every time step or of the last.
+    x_train : Tensor of shape (n_dishes, n_synthetic, *positions, n_inputs)
+        Synthetic inputs to train on.
+    y_train : Tensor of shape (n_dishes, n_synthetic[, *positions], n_outputs)
+        Their labels.
     x_valid, y_valid : Tensor
         The same for validation.
     """
@@ -191,13 +195,13 @@ class DishBatch:
             **{name: tensor(name) for name in _SAMPLES},
         )
 
-    def draw_weights(self, position: int, role: str, shape: tuple[int, ...], fan_in: int) -> Tensor:
+    def draw_weights(self, key: int, role: str, shape: tuple[int, ...], fan_in: int) -> Tensor:
         """Draw one weight of theta_init in every dish.
 
         Parameters
         ----------
-        position : int
-            Position of the node in its blueprint.
+        key : int
+            The node's key in its blueprint, :meth:`Blueprint.weight_keys`.
         role : str
             Which of the node's weights.
         shape : tuple of int
@@ -211,7 +215,7 @@ class DishBatch:
             Initial values.
         """
         weights = [
-            self.settings.initial_weights.draw(seed, position, role, shape, fan_in)
+            self.settings.initial_weights.draw(seed, key, role, shape, fan_in)
             for seed in self.seeds
         ]
         return torch.as_tensor(

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 class InitialWeights:
     """How a dish draws theta_init.
 
-    Every weight is keyed by the dish's seed, the position of its node and its
-    role, and by nothing else: motif-networks share what they have in common
+    Every weight is keyed by the dish's seed, its node's key (its position, or
+    the name of its weights) and its role, and by nothing else: motif-networks share what they have in common
     (section 3.1), and a prediction does not depend on the rest of its batch.
 
     Parameters
@@ -31,7 +31,7 @@ class InitialWeights:
     scale: float
 
     def draw(
-        self, seed: int, position: int, role: str, shape: tuple[int, ...], fan_in: int
+        self, seed: int, key: int, role: str, shape: tuple[int, ...], fan_in: int
     ) -> NDArray[np.float64]:
         """Draw one weight of one dish.
 
@@ -39,8 +39,8 @@ class InitialWeights:
         ----------
         seed : int
             The dish's.
-        position : int
-            Position of the node in its blueprint.
+        key : int
+            The node's key in its blueprint, :meth:`Blueprint.weight_keys`.
         role : str
             Which of the node's weights.
         shape : tuple of int
@@ -53,14 +53,14 @@ class InitialWeights:
         ndarray of the given shape
             Initial values.
         """
-        weights = self.scale * _standard_normal(seed, position, role, shape)
+        weights = self.scale * _standard_normal(seed, key, role, shape)
         return weights / np.sqrt(fan_in) if self.init == "fan_in" else weights
 
 
 # The outer loop asks for the same ones in every step.
 @lru_cache(maxsize=4096)
 def _standard_normal(
-    seed: int, position: int, role: str, shape: tuple[int, ...]
+    seed: int, key: int, role: str, shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    generator = np.random.default_rng([seed, position, zlib.crc32(role.encode())])
+    generator = np.random.default_rng([seed, key, zlib.crc32(role.encode())])
     return generator.standard_normal(shape)

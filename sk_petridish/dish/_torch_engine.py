@@ -70,12 +70,14 @@ def curves(network: SuperNetwork, dishes: DishBatch, checkpoints: Sequence[int])
 
 def _compared(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Bring outputs and labels to (..., n, n_outputs), where every n has a label."""
-    if outputs.ndim < 5:
-        return outputs, labels
-    if labels.ndim < 5:
+    if labels.ndim == outputs.ndim:
+        # Behind dishes and motifs, samples with all of their positions.
+        return outputs.flatten(2, -2), labels.flatten(2, -2)
+    if outputs.ndim == 5:
         # One label a sequence, for its end.
         return outputs[..., -1, :], labels
-    return outputs.flatten(2, 3), labels.flatten(2, 3)
+    # One label an image: a mean over the outputs is global average pooling.
+    return outputs.mean((-3, -2)), labels
 
 
 def _per_motif(tensor: Tensor, network: SuperNetwork) -> Tensor:

@@ -1,6 +1,18 @@
 """Motif spaces: what a row of ``X`` means, family by family."""
 
-from ._base import Motifs, MotifSpace
+from ._base import DataKind, Motifs, MotifSpace
+from ._conv_cell import ConvCell
+from ._recurrent_cell import PUBLISHED_CELLS, RecurrentCell
+from ._recurrent_graph import RecurrentGraph
 from ._sigmoid_slope import SigmoidSlope
 
-__all__ = ["MotifSpace", "Motifs", "SigmoidSlope"]
+__all__ = [
+    "PUBLISHED_CELLS",
+    "ConvCell",
+    "DataKind",
+    "MotifSpace",
+    "Motifs",
+    "RecurrentCell",
+    "RecurrentGraph",
+    "SigmoidSlope",
+]

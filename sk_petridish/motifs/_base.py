@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,12 +16,14 @@ from optuna.distributions import (
 )
 from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, check_random_state
 
 from sk_petridish.blueprints import Blueprint
 
 from ._settings import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
 
 Motifs = NDArray[np.float64]
+DataKind = Literal["vectors", "sequences", "images"]
 
 
 class MotifSpace(ABC, BaseEstimator):
@@ -39,6 +41,12 @@ class MotifSpace(ABC, BaseEstimator):
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": PAPER, "paper": PAPER}
     _bank: ClassVar[dict[str, dict[str, Any]]] = {"dish": {"n_dishes": 4}}
+    _data_kind: ClassVar[DataKind] = "vectors"
+
+    @property
+    def data_kind(self) -> DataKind:
+        """What the motifs' networks read: plain vectors, sequences or images."""
+        return self._data_kind
 
     @property
     @abstractmethod
@@ -238,8 +246,61 @@ class MotifSpace(ABC, BaseEstimator):
         >>> SigmoidSlope().hyperparameters()["n_hidden"]
         CategoricalDistribution(choices=(1, 3, 5))
         """
-        recurrent = self.blueprint(self.sample(1, random_state=0)[0]).is_recurrent
+        recurrent = self.data_kind == "sequences"
         return dict(RECURRENT_RANGES if recurrent else FEED_FORWARD_RANGES)
+
+    def mutate(
+        self,
+        X: ArrayLike,
+        probability: float,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Motifs:
+        """Draw some positions of motifs anew.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Motifs.
+        probability : float
+            With which each position of each motif is drawn anew, from random motifs.
+        random_state : int, RandomState instance or None, default=None
+            Where randomness comes from.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, n_features)
+            Legal motifs.
+        """
+        generator = check_random_state(random_state)
+        rows = self.validate(X)
+        changed = generator.random_sample(rows.shape) < probability
+        return self.repair(np.where(changed, self.sample(len(rows), generator), rows))
+
+    def crossover(
+        self,
+        X: ArrayLike,
+        partners: ArrayLike,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Motifs:
+        """Join the beginning of each motif to the end of its partner.
+
+        Parameters
+        ----------
+        X, partners : array-like of shape (n_motifs, n_features)
+            Motifs.
+        random_state : int, RandomState instance or None, default=None
+            Where randomness comes from: each pair is cut at a random position.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, n_features)
+            Legal motifs.
+        """
+        generator = check_random_state(random_state)
+        rows, others = self.validate(X), self.validate(partners)
+        n_motifs, n_features = rows.shape
+        cuts = generator.randint(1, max(n_features, 2), size=(n_motifs, 1))
+        return self.repair(np.where(np.arange(n_features) < cuts, rows, others))
 
     def suggest(self, trial: BaseTrial) -> Motifs:
         """Let an Optuna trial choose a motif.

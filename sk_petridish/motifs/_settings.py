@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from sk_petridish.tasks import GaussianTask, TeacherTask
+from sk_petridish.tasks import GaussianTask, MarkovTask, MemoryTask, TeacherTask
 
 # Table 2; the decay after step 20 and every 30 after that is the released
 # experiment's. The validation data starts as a copy of the training data, with
@@ -17,6 +17,8 @@ PAPER: dict[str, Any] = {
     "n_outputs": 10,
     "n_synthetic": 10,
     "n_batches": 1,
+    "n_time_steps": 10,
+    "image_size": 8,
     "task": GaussianTask(),
     "validation_data": "copy",
     "learn_labels": False,
@@ -82,4 +84,73 @@ SIGMOID_SLOPE_BANK: dict[str, dict[str, Any]] = {
     "scale1": {"n_dishes": 4, "init_scale": 1.0},
     "scale2": {"n_dishes": 4, "init_scale": 2.0},
     "scale4": {"n_dishes": 4, "init_scale": 4.0},
+}
+
+# Table 4, with the middle of its outer steps and of its search range of decays.
+RECURRENT_PAPER: dict[str, Any] = PAPER | {
+    "n_hidden": 3,
+    "n_synthetic": 20,
+    "n_time_steps": 10,
+    "inner_steps": 50,
+    "max_iter": 200,
+    "outer_lr": 2.0,
+    "outer_lr_decay": 0.5,
+    "outer_lr_steps": (70, 140),
+    "outer_l2": 5e-5,
+    "n_iter_no_change": 200,
+}
+
+RECURRENT: dict[str, Any] = PAPER | {
+    "n_inputs": 16,
+    "n_hidden": 8,
+    "n_outputs": 16,
+    "n_synthetic": 80,
+    "n_batches": 10,
+    "n_time_steps": 10,
+    "task": MarkovTask(),
+    "validation_data": "separate",
+    "inner_loss": "cross_entropy",
+    "init": "fan_in",
+    "init_scale": 0.5,
+    "inner_steps": 100,
+    "inner_lr": 0.03,
+    "inner_l2": 0.0,
+    "statistic": "mean_train",
+    "max_iter": 6,
+    "outer_lr": 0.02,
+    "outer_lr_decay": 0.5,
+    "outer_lr_steps": (),
+    "outer_l2": 0.0,
+}
+
+RECURRENT_BANK: dict[str, dict[str, Any]] = {
+    "markov": {"n_dishes": 1, "task": MarkovTask()},
+    "teacher": {"n_dishes": 1, "task": TeacherTask(dense=True), "inner_loss": "bce"},
+    "memory": {"n_dishes": 1, "task": MemoryTask(), "inner_loss": "bce"},
+}
+
+CONV: dict[str, Any] = PAPER | {
+    "n_inputs": 3,
+    "n_hidden": 6,
+    "n_outputs": 4,
+    "n_synthetic": 24,
+    "n_batches": 3,
+    "image_size": 8,
+    "task": GaussianTask(dense=True),
+    "validation_data": "separate",
+    "inner_loss": "cross_entropy",
+    "init": "fan_in",
+    "init_scale": 2**0.5,
+    "inner_steps": 100,
+    "inner_lr": 0.03,
+    "inner_l2": 0.0,
+    "statistic": "mean_train",
+    "max_iter": 6,
+    "outer_lr": 0.02,
+    "outer_lr_decay": 0.5,
+    "outer_lr_steps": (),
+    "outer_l2": 0.0,
+}
+CONV_BANK: dict[str, dict[str, Any]] = {
+    "noise": {"n_dishes": 1},
 }

@@ -1,7 +1,19 @@
 """Tasks: where a dish's first synthetic data and labels come from."""
 
-from ._base import LabelKind, Task
+from ._base import LabelKind, Positions, Task
 from ._gaussian import GaussianTask
+from ._markov import MarkovTask
+from ._memory import MemoryTask
+from ._samples import SampleTask
 from ._teacher import TeacherTask
 
-__all__ = ["GaussianTask", "LabelKind", "Task", "TeacherTask"]
+__all__ = [
+    "GaussianTask",
+    "LabelKind",
+    "MarkovTask",
+    "MemoryTask",
+    "Positions",
+    "SampleTask",
+    "Task",
+    "TeacherTask",
+]

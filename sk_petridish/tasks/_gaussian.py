@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._base import LabelKind, Samples, Task
+from ._base import LabelKind, Positions, Samples, Task, one_hot
 
 
 class GaussianTask(Task):
     """Inputs from N(0, 1), labels that have nothing to do with them (section 3.1).
 
     Motif-networks can only memorise these samples.
+
+    Parameters
+    ----------
+    dense : bool, default=False
+        Whether every position of a sequence or an image has a label of its own. On images
+        of white noise this is the best known single task for convolutional cells:
+        classifying whole images by a mean over their positions rewards pooling, which real
+        networks do not.
 
     References
     ----------
@@ -30,7 +38,15 @@ class GaussianTask(Task):
            [1., 0.],
            [1., 1.],
            [1., 0.]])
+    >>> images = GaussianTask(dense=True).draw(
+    ...     4, 3, 2, "class", np.random.default_rng(0), positions=(8, 8)
+    ... )
+    >>> [array.shape for array in images]
+    [(4, 8, 8, 3), (4, 8, 8, 2)]
     """
+
+    def __init__(self, dense: bool = False) -> None:
+        self.dense = dense
 
     def draw(
         self,
@@ -39,6 +55,7 @@ class GaussianTask(Task):
         n_outputs: int,
         labels: LabelKind,
         generator: np.random.Generator,
+        positions: Positions = (),
     ) -> tuple[Samples, Samples]:
         """Draw synthetic samples; see :meth:`Task.draw`.
 
@@ -52,20 +69,23 @@ class GaussianTask(Task):
             Fair coins for every output; a class in equal shares; or N(0, 1).
         generator : numpy.random.Generator
             Where randomness comes from.
+        positions : tuple of int, default=()
+            Axes of a sample beside its features.
 
         Returns
         -------
-        x : ndarray of shape (n_samples, n_inputs)
+        x : ndarray of shape (n_samples, *positions, n_inputs)
             Inputs.
-        y : ndarray of shape (n_samples, n_outputs)
+        y : ndarray of shape (n_samples, n_outputs) or (n_samples, *positions, n_outputs)
             Labels.
         """
-        x = generator.standard_normal((n_samples, n_inputs))
+        x = generator.standard_normal((n_samples, *positions, n_inputs))
+        labelled = (n_samples, *positions) if self.dense else (n_samples,)
         match labels:
             case "binary":
-                y = generator.integers(0, 2, (n_samples, n_outputs)).astype(np.float64)
+                y = generator.integers(0, 2, (*labelled, n_outputs)).astype(np.float64)
             case "class":
-                y = np.eye(n_outputs)[generator.integers(0, n_outputs, n_samples)]
+                y = one_hot(generator.integers(0, n_outputs, labelled), n_outputs)
             case "real":
-                y = generator.standard_normal((n_samples, n_outputs))
+                y = generator.standard_normal((*labelled, n_outputs))
         return x, y

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._base import LabelKind, Samples, Task
+from ._base import LabelKind, Positions, Samples, Task, to_labels
 
 
 class TeacherTask(Task):
-    """Inputs from N(0, 1), labels from a random tanh network that sees them.
+    """Inputs from N(0, 1), labels from a random network that sees them.
 
     Unlike the random labels of the paper, these can be learned and not only
-    memorised, so a motif-network shows how well its motif fits a function.
+    memorised, so a motif-network shows how well its motif fits a function. The teacher of
+    plain samples has one tanh layer; that of sequences is an LSTM; that of images has two
+    3 x 3 convolutions with a tanh between them.
 
     Parameters
     ----------
     n_hidden : int, default=10
         Hidden units of the teacher.
+    dense : bool, default=False
+        Whether every position of a sequence or an image has a label of its own. Otherwise
+        a sequence has one for its end, an image one for the mean over its positions.
 
     Examples
     --------
@@ -27,8 +32,9 @@ class TeacherTask(Task):
     (np.float64(1.0), np.float64(1.0))
     """
 
-    def __init__(self, n_hidden: int = 10) -> None:
+    def __init__(self, n_hidden: int = 10, dense: bool = False) -> None:
         self.n_hidden = n_hidden
+        self.dense = dense
 
     def draw(
         self,
@@ -37,6 +43,7 @@ class TeacherTask(Task):
         n_outputs: int,
         labels: LabelKind,
         generator: np.random.Generator,
+        positions: Positions = (),
     ) -> tuple[Samples, Samples]:
         """Draw synthetic samples; see :meth:`Task.draw`.
 
@@ -51,25 +58,84 @@ class TeacherTask(Task):
             largest in each row; or themselves, at unit variance.
         generator : numpy.random.Generator
             Where randomness comes from, the teacher's weights too.
+        positions : tuple of int, default=()
+            Axes of a sample beside its features.
 
         Returns
         -------
-        x : ndarray of shape (n_samples, n_inputs)
+        x : ndarray of shape (n_samples, *positions, n_inputs)
             Inputs.
-        y : ndarray of shape (n_samples, n_outputs)
+        y : ndarray of shape (n_samples, n_outputs) or (n_samples, *positions, n_outputs)
             Labels.
         """
-        first = generator.standard_normal((n_inputs, self.n_hidden)) / np.sqrt(n_inputs)
-        second = generator.standard_normal((self.n_hidden, n_outputs))
-        x = generator.standard_normal((n_samples, n_inputs))
-        outputs = np.tanh(x @ first) @ second
-        outputs -= outputs.mean(axis=0)
-        match labels:
-            case "binary":
-                y = (outputs > 0).astype(np.float64)
-            case "class":
-                y = np.eye(n_outputs)[outputs.argmax(axis=1)]
-            case "real":
-                scale = outputs.std(axis=0)
-                y = outputs / np.where(scale > 0, scale, 1.0)
-        return x, y
+        teacher = (_Perceptron, _LSTM, _Convolutions)[len(positions)]
+        taught = teacher(n_inputs, self.n_hidden, n_outputs, generator)
+        x = generator.standard_normal((n_samples, *positions, n_inputs))
+        outputs = taught(x)
+        if not self.dense and len(positions) == 1:
+            outputs = outputs[:, -1]
+        if not self.dense and len(positions) == 2:
+            outputs = outputs.mean(axis=(1, 2))
+        return x, to_labels(outputs, labels)
+
+
+class _Perceptron:
+    """One tanh layer and a readout."""
+
+    def __init__(
+        self, n_inputs: int, n_hidden: int, n_outputs: int, generator: np.random.Generator
+    ) -> None:
+        self._first = generator.standard_normal((n_inputs, n_hidden)) / np.sqrt(n_inputs)
+        self._second = generator.standard_normal((n_hidden, n_outputs))
+
+    def __call__(self, x: Samples) -> Samples:
+        return np.asarray(np.tanh(x @ self._first) @ self._second)
+
+
+class _LSTM:
+    """A long short-term memory, whose gates are open enough to remember, and a readout."""
+
+    def __init__(
+        self, n_inputs: int, n_hidden: int, n_outputs: int, generator: np.random.Generator
+    ) -> None:
+        scale = 2 / np.sqrt(n_inputs + n_hidden)
+        self._gates = scale * generator.standard_normal((n_inputs + n_hidden, 4 * n_hidden))
+        self._readout = generator.standard_normal((n_hidden, n_outputs))
+
+    def __call__(self, x: Samples) -> Samples:
+        cell = state = np.zeros((len(x), self._readout.shape[0]))
+        outputs = []
+        for at_one_time in np.moveaxis(x, 1, 0):
+            parts = np.split(np.hstack([at_one_time, state]) @ self._gates, 4, axis=1)
+            # A bias of one on the gate that forgets, as is usual.
+            keep, write, show = (_sigmoid(part) for part in (parts[0] + 1, *parts[1:3]))
+            cell = keep * cell + write * np.tanh(parts[3])
+            state = show * np.tanh(cell)
+            outputs.append(state @ self._readout)
+        return np.stack(outputs, axis=1)
+
+
+class _Convolutions:
+    """Two 3 x 3 convolutions with a tanh between them, zero beyond the edge."""
+
+    def __init__(
+        self, n_inputs: int, n_hidden: int, n_outputs: int, generator: np.random.Generator
+    ) -> None:
+        self._first = generator.standard_normal((9 * n_inputs, n_hidden)) / np.sqrt(n_inputs)
+        self._second = generator.standard_normal((9 * n_hidden, n_outputs))
+
+    def __call__(self, x: Samples) -> Samples:
+        return _patches(np.tanh(_patches(x) @ self._first)) @ self._second
+
+
+def _sigmoid(x: Samples) -> Samples:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def _patches(images: Samples) -> Samples:
+    """Put the 3 x 3 neighbours of each position side by side."""
+    _, height, width, _ = images.shape
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return np.concatenate(
+        [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)], axis=-1
+    )

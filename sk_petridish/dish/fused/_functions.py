@@ -114,6 +114,19 @@ def sigmoid(x: Any) -> Any:
 
 
 @inlined
+def exponential(x: Any) -> Any:
+    """Compute exp(x), up to the largest number of single precision."""
+    tail = exp_of_negative(-magnitude(x))
+    return where_positive(x, 1.0 / tail, tail)
+
+
+@inlined
+def softplus(x: Any) -> Any:
+    """Compute log(1 + exp(x))."""
+    return larger(x, constant(x, 0.0)) + log(1.0 + exp_of_negative(-magnitude(x)))
+
+
+@inlined
 def tanh(x: Any) -> Any:
     """Compute hyperbolic tangents."""
     grown = expm1_of_negative(-2.0 * magnitude(x))

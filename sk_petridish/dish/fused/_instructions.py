@@ -15,11 +15,24 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ._compile import compiled, inlined
-from ._functions import sigmoid, tanh
-from ._vectors import add_totals, constant, load, n_lanes, spread, store, total, where_positive
+from ._functions import exponential, expm1_of_negative, sigmoid, softplus, tanh
+from ._vectors import (
+    add_totals,
+    constant,
+    load,
+    magnitude,
+    n_lanes,
+    root,
+    spread,
+    store,
+    total,
+    where_positive,
+)
 
-LINEAR, SIGMOID, TANH, LEAKY_RELU, ADD, MULTIPLY, BLEND = range(7)
-"""Instructions. An ADD is scaled, by which a mean is made of it."""
+LINEAR, PROJECT, BIAS, ADD, MULTIPLY, BLEND = range(6)
+SIGMOID, TANH, LEAKY_RELU, ELU, SOFTPLUS, EXP, SQRT, RECIPROCAL, SHIFT = range(6, 15)
+"""Instructions. PROJECT is LINEAR without the bias, which is BIAS without the rest. An ADD
+is scaled, by which a mean is made of it, or a multiple of one operand."""
 
 # Columns of the table of instructions: which one it is; the first row of its result, and
 # how many it has; the first rows of its operands, and how many the first of them has; and
@@ -113,6 +126,10 @@ def forward(code: Any, at: Any, theta: Any, values: Any) -> None:
             kind, y, n, a, b, c, number, weight, n_in, _ = _decode(code, at, t, k)
             if kind == LINEAR:
                 _linear(at.row, n_in, theta, weight, values, a, values, y, n)
+            elif kind == PROJECT:
+                _project(at.row, n_in, theta, weight, values, a, values, y, n)
+            elif kind == BIAS:
+                _bias(at.row, theta, weight, values, a, y, n)
             elif kind == ADD:
                 _add(number, values, a, b, y, n)
             elif kind == MULTIPLY:
@@ -134,13 +151,18 @@ def backward(
     for t in range(at.n_frames - 1, -1, -1):
         for k in range(code.last - 1, code.first - 1, -1):
             kind, y, n, a, b, c, number, weight, n_in, of_input = _decode(code, at, t, k)
-            if kind == LINEAR:
+            if kind <= PROJECT:
                 if training:
                     _linear_weights(at.row, n_in, values, a, adjoints, y, n, gradient, weight)
-                    bias = weight + n_in * (n // at.row)
-                    _linear_bias(at.row, adjoints, y, n, gradient, bias)
+                    if kind == LINEAR:
+                        bias = weight + n_in * (n // at.row)
+                        _linear_bias(at.row, adjoints, y, n, gradient, bias)
                 if not of_input:
                     _linear_back(at.row, n_in, theta, weight, adjoints, y, adjoints, a, n)
+            elif kind == BIAS:
+                if training:
+                    _linear_bias(at.row, adjoints, y, n, gradient, weight)
+                _raise_all(adjoints, a, y, n)
             elif kind == ADD:
                 _add_back(number, adjoints, a, b, y, n)
             elif kind == MULTIPLY:
@@ -159,10 +181,15 @@ def forward_along(
     for t in range(at.n_frames):
         for k in range(code.first, code.last):
             kind, y, n, a, b, c, number, weight, n_in, of_input = _decode(code, at, t, k)
-            if kind == LINEAR:
-                _linear(at.row, n_in, direction, weight, values, a, tangents, y, n)
+            if kind <= PROJECT:
+                if kind == LINEAR:
+                    _linear(at.row, n_in, direction, weight, values, a, tangents, y, n)
+                else:
+                    _project(at.row, n_in, direction, weight, values, a, tangents, y, n)
                 if not of_input:  # which does not move
                     _linear_more(at.row, n_in, theta, weight, tangents, a, y, n)
+            elif kind == BIAS:
+                _bias(at.row, direction, weight, tangents, a, y, n)
             elif kind == ADD:
                 _add(number, tangents, a, b, y, n)
             elif kind == MULTIPLY:
@@ -190,16 +217,20 @@ def backward_along(
         for k in range(code.last - 1, code.first - 1, -1):
             kind, y, n, a, b, c, number, weight, n_in, of_input = _decode(code, at, t, k)
             # The product rule: each derivative with one of its factors moving.
-            if kind == LINEAR:
+            if kind <= PROJECT:
                 _linear_weights(at.row, n_in, values, a, adjoint_tangents, y, n, product, weight)
-                bias = weight + n_in * (n // at.row)
-                _linear_bias(at.row, adjoint_tangents, y, n, product, bias)
+                if kind == LINEAR:
+                    bias = weight + n_in * (n // at.row)
+                    _linear_bias(at.row, adjoint_tangents, y, n, product, bias)
                 _linear_back(
                     at.row, n_in, theta, weight, adjoint_tangents, y, adjoint_tangents, a, n
                 )
                 _linear_back(at.row, n_in, direction, weight, adjoints, y, adjoint_tangents, a, n)
                 if not of_input:
                     _linear_weights(at.row, n_in, tangents, a, adjoints, y, n, product, weight)
+            elif kind == BIAS:
+                _linear_bias(at.row, adjoint_tangents, y, n, product, weight)
+                _raise_all(adjoint_tangents, a, y, n)
             elif kind == ADD:
                 _add_back(number, adjoint_tangents, a, b, y, n)
             elif kind == MULTIPLY:
@@ -231,6 +262,28 @@ def _linear(
             out = spread(xs, theta[bias + j])
             out = _products(row, n_in, theta, weight + j, n_out, xs, a + s, out)
             store(ys, y + j * row + s, out)
+
+
+@inlined
+def _project(
+    row: int, n_in: int, theta: Any, weight: int, xs: Any, a: int, ys: Any, y: int, n: int
+) -> None:
+    """Compute y = x W, from the operand in one array to the result in another."""
+    n_out = n // row
+    for s in range(0, row, n_lanes(xs)):
+        for j in range(n_out):
+            out = spread(xs, 0.0)
+            out = _products(row, n_in, theta, weight + j, n_out, xs, a + s, out)
+            store(ys, y + j * row + s, out)
+
+
+@inlined
+def _bias(row: int, theta: Any, weight: int, array: Any, a: int, y: int, n: int) -> None:
+    """Compute y = x + bias."""
+    for j in range(n // row):
+        bias = spread(array, theta[weight + j])
+        for s in range(j * row, (j + 1) * row, n_lanes(array)):
+            store(array, y + s, load(array, a + s) + bias)
 
 
 @inlined
@@ -408,7 +461,19 @@ def _activation(kind: int, x: Any, parameter: Any) -> Any:
         return sigmoid(parameter * x)
     if kind == TANH:
         return tanh(x)
-    return where_positive(x, x, parameter * x)
+    if kind == LEAKY_RELU:
+        return where_positive(x, x, parameter * x)
+    if kind == ELU:
+        return where_positive(x, x, expm1_of_negative(-magnitude(x)))
+    if kind == SOFTPLUS:
+        return softplus(x)
+    if kind == EXP:
+        return exponential(x)
+    if kind == SQRT:
+        return root(x)
+    if kind == RECIPROCAL:
+        return 1.0 / x
+    return x + parameter
 
 
 @inlined
@@ -418,7 +483,19 @@ def _slope(kind: int, x: Any, y: Any, parameter: Any) -> Any:
         return parameter * y * (1.0 - y)
     if kind == TANH:
         return 1.0 - y * y
-    return where_positive(x, constant(x, 1.0), parameter)
+    if kind == LEAKY_RELU:
+        return where_positive(x, constant(x, 1.0), parameter)
+    if kind == ELU:
+        return where_positive(x, constant(x, 1.0), y + 1.0)
+    if kind == SOFTPLUS:
+        return sigmoid(x)
+    if kind == EXP:
+        return y
+    if kind == SQRT:
+        return 0.5 / y
+    if kind == RECIPROCAL:
+        return -y * y
+    return constant(x, 1.0)
 
 
 @inlined
@@ -427,6 +504,16 @@ def _curvature(kind: int, y: Any, slope: Any, parameter: Any) -> Any:
     if kind == SIGMOID:
         return parameter * slope * (1.0 - 2.0 * y)
     if kind == TANH:
+        return -2.0 * y * slope
+    if kind == ELU:
+        return where_positive(y, constant(y, 0.0), slope)
+    if kind == SOFTPLUS:
+        return slope * (1.0 - slope)
+    if kind == EXP:
+        return y
+    if kind == SQRT:
+        return -2.0 * slope * slope * slope
+    if kind == RECIPROCAL:
         return -2.0 * y * slope
     return constant(y, 0.0)
 
@@ -482,3 +569,9 @@ def _activate_back_along(
 @inlined
 def _raise(array: Any, at: int, vector: Any) -> None:
     store(array, at, load(array, at) + vector)
+
+
+@inlined
+def _raise_all(array: Any, a: int, y: int, n: int) -> None:
+    for s in range(0, n, n_lanes(array)):
+        _raise(array, a + s, load(array, y + s))

@@ -11,7 +11,23 @@ import numpy as np
 
 from sk_petridish.blueprints import CARRIED, INPUT, Blueprint, Node, Widths, get_operation
 
-from ._instructions import ADD, BLEND, LEAKY_RELU, LINEAR, MULTIPLY, SIGMOID, TANH
+from ._instructions import (
+    ADD,
+    BIAS,
+    BLEND,
+    ELU,
+    EXP,
+    LEAKY_RELU,
+    LINEAR,
+    MULTIPLY,
+    PROJECT,
+    RECIPROCAL,
+    SHIFT,
+    SIGMOID,
+    SOFTPLUS,
+    SQRT,
+    TANH,
+)
 from ._structures import Floats, Integers, Programs
 
 # torch's.
@@ -25,8 +41,8 @@ class Block(NamedTuple):
 
     Parameters
     ----------
-    position : int
-        Position of the node in its blueprint.
+    key : int
+        The node's key in its blueprint.
     role : str
         Which of the node's weights.
     shape : tuple of int
@@ -35,7 +51,7 @@ class Block(NamedTuple):
         Width of the node's input.
     """
 
-    position: int
+    key: int
     role: str
     shape: tuple[int, ...]
     fan_in: int
@@ -72,6 +88,7 @@ class Program:
 
     def __init__(self, blueprint: Blueprint, widths: Widths) -> None:
         self._widths: list[int] = [getattr(widths, unit) for unit in blueprint.units()]
+        self._keys = blueprint.weight_keys()
         self._rows = [0, *itertools.accumulate(self._widths)]
         self.out, self.n_rows = self._rows[-2:]
         self.instructions: list[tuple[int, ...]] = []
@@ -175,7 +192,7 @@ class Program:
         n_in, weight = self._widths[node.inputs[0]], self._n_weights
         shapes = get_operation(node.operation).weight_shapes(n_in, self._widths[position])
         for role, shape in shapes.items():
-            self.blocks.append(Block(position, role, shape, n_in))
+            self.blocks.append(Block(self._keys[position], role, shape, n_in))
             self._n_weights += self.blocks[-1].size
         return {"n_in": n_in, "weight": weight}
 
@@ -183,9 +200,14 @@ class Program:
 _Writer = Callable[[Program, int, Node], None]
 
 
-def _linear(program: Program, position: int, node: Node) -> None:
-    weights = program.weights(position, node)
-    program.emit(LINEAR, position, program.operands(node), **weights)
+def _weighted(code: int) -> _Writer:
+    """Write an operation that owns weights."""
+
+    def write(program: Program, position: int, node: Node) -> None:
+        weights = program.weights(position, node)
+        program.emit(code, position, program.operands(node), **weights)
+
+    return write
 
 
 def _activation(code: int, number: float | None = None) -> _Writer:
@@ -223,6 +245,37 @@ def _product(program: Program, position: int, node: Node) -> None:
     _fold(MULTIPLY, program, position, node, 1.0)
 
 
+def _scale(program: Program, position: int, node: Node) -> None:
+    _scaled(program, position, program.operands(node)[0], node.parameters[0])
+
+
+def _scaled(
+    program: Program, position: int, operand: int, factor: float, *, out: int | None = None
+) -> int:
+    """Write a multiple of an operand, as half of it twice."""
+    program.emit(ADD, position, [operand, operand], factor / 2, out=out)
+    return operand if out is None else out
+
+
+def _maximum(program: Program, position: int, node: Node) -> None:
+    _extreme(program, position, node, 1.0)
+
+
+def _minimum(program: Program, position: int, node: Node) -> None:
+    _extreme(program, position, node, -1.0)
+
+
+def _extreme(program: Program, position: int, node: Node, sign: float) -> None:
+    """Write the larger (or smaller) of two: one of them, plus what the other has more."""
+    first, second = program.operands(node)
+    less, more, kept = (program.room(position) for _ in range(3))
+    _scaled(program, position, first, -1.0, out=less)
+    program.emit(ADD, position, [second, less], sign, out=more)
+    program.emit(LEAKY_RELU, position, [more], 0.0, out=kept)
+    signed = _scaled(program, position, kept, sign, out=program.room(position))
+    program.emit(ADD, position, [first, signed], 1.0)
+
+
 def _blend(program: Program, position: int, node: Node) -> None:
     program.emit(BLEND, position, program.operands(node))
 
@@ -236,15 +289,27 @@ def _highway(program: Program, position: int, node: Node) -> None:
 
 _WRITERS: dict[str, _Writer] = {
     CARRIED: _activation(LEAKY_RELU, _COPY),
-    "linear": _linear,
+    "linear": _weighted(LINEAR),
+    "project": _weighted(PROJECT),
+    "bias": _weighted(BIAS),
     "identity": _activation(LEAKY_RELU, _COPY),
     "sigmoid": _activation(SIGMOID),
     "tanh": _activation(TANH, 0.0),
     "relu": _activation(LEAKY_RELU, 0.0),
     "leaky_relu": _activation(LEAKY_RELU, _LEAK),
+    "elu": _activation(ELU, 0.0),
+    "softplus": _activation(SOFTPLUS, 0.0),
+    "exp": _activation(EXP, 0.0),
+    "sqrt": _activation(SQRT, 0.0),
+    "reciprocal": _activation(RECIPROCAL, 0.0),
+    "abs": _activation(LEAKY_RELU, -1.0),
+    "shift": _activation(SHIFT),
+    "scale": _scale,
     "sum": _sum,
     "mean": _mean,
     "product": _product,
+    "maximum": _maximum,
+    "minimum": _minimum,
     "blend": _blend,
     "highway": _highway,
 }
@@ -293,7 +358,7 @@ class FusedNetwork:
         self.n_motifs = len(blueprints)
         self.is_recurrent = any(blueprint.is_recurrent for blueprint in blueprints)
         written = [Program(blueprint, widths) for blueprint in blueprints]
-        # Where each weight's initial values begin: those of one position, role and shape
+        # Where each weight's initial values begin: those of one key, role and shape
         # are the same for all motifs (section 3.1).
         self._blocks: dict[Block, int] = {}
         self._n_initial = 0
@@ -326,7 +391,7 @@ class FusedNetwork:
         Parameters
         ----------
         draw : callable
-            ``draw(position, role, shape, fan_in) -> Tensor`` of shape
+            ``draw(key, role, shape, fan_in) -> Tensor`` of shape
             ``(n_dishes, *shape)``: the initial values of one weight in every dish.
 
         Returns

@@ -1,0 +1,236 @@
+"""Convolutional cells: the space of NAS-Bench-201."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sk_petridish.blueprints import Blueprint, Node, canonical
+
+from ._base import DataKind, Motifs
+from ._discrete import DiscreteSpace
+from ._settings import CONV, CONV_BANK
+
+_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+# From and to which of the four feature maps, in the order of the strings.
+_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+_EDGE = re.compile(r"(\w+)~(\d)")
+# The weights of an operation that has some.
+_CONVOLUTIONS = {"nor_conv_1x1": "project", "nor_conv_3x3": "conv_3x3"}
+
+
+class ConvCell(DiscreteSpace):
+    """Convolutional cells of four feature maps, as in NAS-Bench-201 [1]_.
+
+    Each of the six edges between the maps is nothing, the identity, a convolution with
+    1 x 1 or 3 x 3 weights (of the relu of its input, and followed by batch normalisation),
+    or average pooling; a map is the sum of the edges that lead to it. The network is a
+    convolution with batch normalisation, some cells one after another, and a linear readout
+    at every position of the image.
+
+    A row has a number for each edge, in the order 0-1, 0-2, 1-2, 0-3, 1-3, 2-3.
+
+    Parameters
+    ----------
+    n_cells : int, default=3
+        Cells in a network.
+
+    Notes
+    -----
+    Edges that lead nowhere or come from nothing are left out of the network, and cells that
+    differ only in them, or in the numbers of the maps between, are one:
+    :meth:`canonical` knows them. The networks of the benchmark have three stages of five
+    cells, at half the resolution and twice the width each; these have one stage.
+
+    References
+    ----------
+    .. [1] X. Dong and Y. Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural
+       Architecture Search", 2020, https://arxiv.org/abs/2001.00326
+
+    Examples
+    --------
+    >>> from sk_petridish.motifs import ConvCell
+    >>> space = ConvCell()
+    >>> cell = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"
+    >>> X = space.encode([cell])
+    >>> X
+    array([[3., 0., 3., 1., 0., 4.]])
+    >>> space.decode(X) == [cell]
+    True
+    """
+
+    _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": CONV, "paper": CONV}
+    _bank: ClassVar[dict[str, dict[str, Any]]] = CONV_BANK
+    _data_kind: ClassVar[DataKind] = "images"
+
+    def __init__(self, n_cells: int = 3) -> None:
+        self.n_cells = n_cells
+
+    @property
+    def row_description(self) -> str:
+        """One sentence that says what a row of ``X`` is."""
+        return (
+            "A row of X is one motif: the number of the operation on each of six edges between "
+            f"feature maps, {', '.join(f'{i}: {name}' for i, name in enumerate(_OPERATIONS))}."
+        )
+
+    def _columns(self) -> dict[str, int]:
+        if self.n_cells < 1:
+            raise ValueError(f"{self!r} is empty: it needs n_cells >= 1.")
+        return {f"edge_{start}_{end}": len(_OPERATIONS) for start, end in _EDGES}
+
+    def blueprint(self, row: ArrayLike) -> Blueprint:
+        """Describe the convolutional network with this cell.
+
+        Parameters
+        ----------
+        row : array-like of shape (6,)
+            One motif.
+
+        Returns
+        -------
+        Blueprint
+            A convolution, ``n_cells`` cells in canonical form, and a readout.
+
+        Raises
+        ------
+        ValueError
+            If the row is not a motif of this space.
+        """
+        numbers = self.validate(np.asarray(row)[None])[0].astype(int).tolist()
+        cell = _cell(tuple(numbers))
+        nodes = [
+            Node("input"),
+            Node("conv_3x3", (0,), units="n_hidden", weights_name="stem"),
+            Node("batch_norm", (1,)),
+        ]
+        for number in range(self.n_cells):
+            # The cell's nodes stand behind its input, position 0 of its own count.
+            places = [len(nodes) - 1]
+            for node in cell:
+                places.append(len(nodes))
+                name = None if node.weights_name is None else f"cell {number} {node.weights_name}"
+                inputs = tuple(places[source] for source in node.inputs)
+                nodes.append(replace(node, inputs=inputs, weights_name=name))
+        readout = Node(
+            "linear", (len(nodes) - 1,), units="n_outputs", weights_name="readout"
+        )
+        return Blueprint((*nodes, readout))
+
+    def encode(self, objects: Sequence[str]) -> Motifs:
+        """Turn the benchmark's strings into rows.
+
+        Parameters
+        ----------
+        objects : sequence of str
+            Strings such as ``"|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"``.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, 6)
+            Their rows.
+
+        Raises
+        ------
+        ValueError
+            If a string is no cell.
+        """
+        rows = []
+        for cell in objects:
+            found = _EDGE.findall(cell)
+            names = [name for name, _ in found]
+            starts = [int(start) for _, start in found]
+            if starts != [start for start, _ in _EDGES] or not set(names) <= set(_OPERATIONS):
+                raise ValueError(
+                    f"{cell!r} is no cell of NAS-Bench-201: it names one of {_OPERATIONS} for "
+                    f"each edge, as in {_string((0,) * len(_EDGES))!r}."
+                )
+            rows.append([_OPERATIONS.index(name) for name in names])
+        return self.validate(np.array(rows, dtype=np.float64))
+
+    def decode(self, X: ArrayLike) -> list[Any]:
+        """Turn rows into the benchmark's strings.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, 6)
+            Motifs.
+
+        Returns
+        -------
+        list of str
+            Cells.
+        """
+        return [_string(row) for row in self.validate(X).astype(int).tolist()]
+
+
+def _string(numbers: Sequence[int]) -> str:
+    edges = dict(zip(_EDGES, numbers, strict=True))
+    return "+".join(
+        "|" + "".join(f"{_OPERATIONS[edges[start, end]]}~{start}|" for start in range(end))
+        for end in range(1, 4)
+    )
+
+
+# Searches and cross-validations meet the same cells again and again.
+@lru_cache(maxsize=2**15)
+def _cell(numbers: tuple[int, ...]) -> tuple[Node, ...]:
+    """Give a cell's nodes in canonical form; they read its input as position 0."""
+    operations = dict(zip(_EDGES, numbers, strict=True))
+    nodes = [Node("input"), Node("project", (0,), units="n_hidden")]
+    relus: dict[int, int] = {}
+    maps: dict[int, list[int]] = {0: [1]}
+
+    def add(operation: str, *inputs: int, weights: bool = False) -> int:
+        nodes.append(Node(operation, inputs, units="n_hidden" if weights else None))
+        return len(nodes) - 1
+
+    def joined(terms: Sequence[int]) -> int:
+        return terms[0] if len(terms) == 1 else add("sum", *terms)
+
+    def terms_of(end: int) -> list[int]:
+        """Give the terms whose sum a feature map is; none where nothing leads there."""
+        if end not in maps:
+            maps[end] = []
+            for start in range(end):
+                name = _OPERATIONS[operations[start, end]]
+                terms = [] if name == "none" else terms_of(start)
+                if name == "skip_connect" or not terms:
+                    maps[end] += terms
+                elif name == "avg_pool_3x3":
+                    maps[end].append(add("average_pool_3x3", joined(terms)))
+                else:
+                    source = joined(terms)
+                    relus.setdefault(source, add("relu", source))
+                    convolved = add(_CONVOLUTIONS[name], relus[source], weights=True)
+                    maps[end].append(add("batch_norm", convolved))
+        return maps[end]
+
+    terms = terms_of(3)
+    output = joined(terms) if terms else add("zero", 1)
+    nodes.append(Node("linear", (output,), units="n_outputs"))
+    # What stands around the cell keeps the first two places and the last.
+    ordered = canonical(Blueprint(_alive(nodes))).nodes[2:-1]
+    return tuple(
+        replace(node, inputs=tuple(source - 1 for source in node.inputs)) for node in ordered
+    )
+
+
+def _alive(nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Leave out what the output does not depend on."""
+    used, pending = {0, 1}, [len(nodes) - 1]
+    while pending:
+        position = pending.pop()
+        used.add(position)
+        pending.extend(nodes[position].inputs)
+    places = {old: new for new, old in enumerate(sorted(used))}
+    return tuple(
+        replace(nodes[old], inputs=tuple(places[source] for source in nodes[old].inputs))
+        for old in sorted(used)
+    )

@@ -1,0 +1,383 @@
+"""Recurrent cells of the NAO, ENAS and DARTS family (section 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sk_petridish.blueprints import Blueprint, Node
+
+from ._base import DataKind, Motifs
+from ._discrete import DiscreteSpace
+from ._settings import RECURRENT, RECURRENT_BANK, RECURRENT_PAPER
+
+Pairs = Sequence[tuple[str, int]]
+Table = Literal["nao", "nao_ws"]
+
+# Two published tables number the same activations differently: NAO without weight sharing
+# and ENAS; NAO with weight sharing.
+_TABLES: dict[str, tuple[str, ...]] = {
+    "nao": ("tanh", "relu", "identity", "sigmoid"),
+    "nao_ws": ("tanh", "relu", "sigmoid", "identity"),
+}
+_NODES = {"sigmoid": (1.0,)}
+# A cell node's activation with those of its children, theirs, and so on.
+_Form = tuple[str, tuple["_Form", ...]]
+
+PUBLISHED_CELLS: dict[str, tuple[tuple[str, int], ...]] = {
+    "NAO": (
+        ("relu", 0), ("relu", 0), ("relu", 1), ("tanh", 3), ("relu", 4), ("relu", 4),
+        ("relu", 5), ("relu", 1), ("relu", 7), ("relu", 1), ("identity", 1),
+    ),
+    "NAO-WS": (
+        ("relu", 0), ("relu", 1), ("sigmoid", 2), ("sigmoid", 1), ("relu", 4), ("relu", 4),
+        ("relu", 4), ("relu", 7), ("sigmoid", 8), ("tanh", 1), ("relu", 4),
+    ),
+    "DARTS_V1": (
+        ("relu", 0), ("relu", 1), ("tanh", 2), ("relu", 3), ("relu", 4), ("identity", 1),
+        ("relu", 5), ("relu", 1),
+    ),
+    "DARTS_V2": (
+        ("sigmoid", 0), ("relu", 1), ("relu", 1), ("identity", 1), ("tanh", 2),
+        ("sigmoid", 5), ("tanh", 3), ("relu", 5),
+    ),
+    "ENAS": (
+        ("tanh", 0), ("relu", 1), ("relu", 2), ("tanh", 2), ("tanh", 2), ("relu", 5),
+        ("tanh", 1), ("relu", 6), ("relu", 8), ("relu", 8), ("relu", 8),
+    ),
+}  # fmt: skip
+"""Published cells, as :meth:`RecurrentCell.encode` takes them: the activation and the
+previous node of nodes 1, 2 and so on. ENAS averages loose ends."""
+
+
+class RecurrentCell(DiscreteSpace):
+    """Recurrent cells in which every node reads one other.
+
+    Node 0 reads the input and the state before, and its activation is tanh. Each of the
+    others reads one node before it, through an activation. In a gated cell the result is
+    blended with what was read, by a sigmoid gate (a highway connection). The new state is
+    the mean of the nodes but node 0. There are no biases.
+
+    A row has two numbers a node: the node that it reads, and its activation. Every row in
+    range is legal, so that changing positions or exchanging parts of rows always gives
+    cells.
+
+    Parameters
+    ----------
+    n_nodes : int, default=11
+        Nodes besides node 0: 11 in NAO and ENAS, 8 in DARTS.
+    gated : bool, default=True
+        Whether nodes are highway connections.
+    activations : tuple of str, default=("tanh", "relu", "identity", "sigmoid")
+        Names of the activations that rows number, in NAO's order.
+    average : {"all", "loose_ends"}, default="all"
+        Whether the state is the mean of all nodes but node 0, or, as in ENAS, of those that
+        no other node reads.
+
+    See Also
+    --------
+    RecurrentGraph : General recurrent graphs with several states.
+
+    Notes
+    -----
+    Renumbering nodes does not change the cell: :meth:`canonical` gives one key for all
+    numberings. There are 1.67e14 rows of 11 nodes, which mean 8.24e9 different cells.
+
+    References
+    ----------
+    .. [1] R. Luo, F. Tian, T. Qin, E. Chen and T.-Y. Liu, "Neural Architecture
+       Optimization", 2018, https://arxiv.org/abs/1808.07233
+    .. [2] H. Liu, K. Simonyan and Y. Yang, "DARTS: Differentiable Architecture Search",
+       2019, https://arxiv.org/abs/1806.09055
+    .. [3] H. Pham, M. Guan, B. Zoph, Q. Le and J. Dean, "Efficient Neural Architecture
+       Search via Parameter Sharing", 2018, https://arxiv.org/abs/1802.03268
+
+    Examples
+    --------
+    >>> from sk_petridish.motifs import PUBLISHED_CELLS, RecurrentCell
+    >>> space = RecurrentCell()
+    >>> row = space.encode([PUBLISHED_CELLS["NAO"]])[0]
+    >>> row[:6]
+    array([0., 1., 0., 1., 1., 1.])
+
+    The language model of the paper, 27 million parameters without its embedding, which is
+    tied to the readout:
+
+    >>> network = space.blueprint(row).build(850, 850, 10_000)
+    >>> sum(weight.numel() for weight in network.parameters())
+    27295000
+    """
+
+    _settings: ClassVar[dict[str, dict[str, Any]]] = {
+        "best": RECURRENT,
+        "paper": RECURRENT_PAPER,
+    }
+    _bank: ClassVar[dict[str, dict[str, Any]]] = RECURRENT_BANK
+    _data_kind: ClassVar[DataKind] = "sequences"
+
+    def __init__(
+        self,
+        n_nodes: int = 11,
+        gated: bool = True,
+        activations: tuple[str, ...] = _TABLES["nao"],
+        average: Literal["all", "loose_ends"] = "all",
+    ) -> None:
+        self.n_nodes = n_nodes
+        self.gated = gated
+        self.activations = activations
+        self.average = average
+
+    @property
+    def row_description(self) -> str:
+        """One sentence that says what a row of ``X`` is."""
+        return (
+            f"A row of X is one motif: for each of the {self.n_nodes} nodes of a recurrent cell, "
+            "the number of the node that it reads (0 to one less than its own) and the number of "
+            f"its activation in {self.activations}."
+        )
+
+    def _columns(self) -> dict[str, int]:
+        if self.n_nodes < 1 or not self.activations or len(set(self.activations)) < len(
+            self.activations
+        ):
+            raise ValueError(
+                f"{self!r} is empty: it needs n_nodes >= 1 and different activations."
+            )
+        if self.average not in ("all", "loose_ends"):
+            raise ValueError(f"average must be 'all' or 'loose_ends', got {self.average!r}.")
+        columns = {}
+        for node in range(1, self.n_nodes + 1):
+            columns[f"previous_{node}"] = node
+            columns[f"activation_{node}"] = len(self.activations)
+        return columns
+
+    def blueprint(self, row: ArrayLike) -> Blueprint:
+        """Describe the recurrent network with this cell.
+
+        Parameters
+        ----------
+        row : array-like of shape (2 * n_nodes,)
+            One motif.
+
+        Returns
+        -------
+        Blueprint
+            The cell and a linear readout at every time step.
+
+        Raises
+        ------
+        ValueError
+            If the row is not a motif of this space.
+        """
+        (pairs,) = self.decode(np.asarray(row)[None])
+        pairs = _listed(_form(pairs))
+        read = {previous for _, previous in pairs}
+        ends = [
+            node
+            for node in range(1, len(pairs) + 1)
+            if self.average == "all" or node not in read
+        ]
+        nodes, state = [Node("input"), Node("carried", (0,), units="n_hidden")], []
+
+        def add(operation: str, *inputs: int, weights: bool = False) -> int:
+            parameters = _NODES.get(operation, ())
+            nodes.append(Node(operation, inputs, parameters, "n_hidden" if weights else None))
+            return len(nodes) - 1
+
+        def product(*sources: int) -> int:
+            products = [add("project", source, weights=True) for source in sources]
+            return add("sum", *products) if len(products) > 1 else products[0]
+
+        def cell_node(activation: str, carry: int, *sources: int) -> int:
+            if not self.gated:
+                return add(activation, product(*sources))
+            gate, candidate = product(*sources), product(*sources)
+            return add("highway", carry, gate, add(activation, candidate))
+
+        # Of the weights W of the cell's node, [c | h] = q W: the gate's columns c come
+        # first, those of the candidate h after them.
+        state.append(cell_node("tanh", 1, 0, 1))
+        for activation, previous in pairs:
+            state.append(cell_node(activation, state[previous], state[previous]))
+        mean = add("mean", *(state[node] for node in ends))
+        nodes[1] = Node("carried", (mean,), units="n_hidden")
+        nodes.append(Node("linear", (mean,), units="n_outputs"))
+        return Blueprint(tuple(nodes))
+
+    def encode(self, objects: Sequence[Pairs]) -> Motifs:
+        """Turn cells into rows.
+
+        Parameters
+        ----------
+        objects : sequence of sequences of (str, int) tuples
+            The activation and the previous node of every node, as genotypes are published.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, 2 * n_nodes)
+            Their rows.
+
+        Raises
+        ------
+        ValueError
+            If an activation has another name, or a cell is none of this space.
+        """
+        numbers = {name: number for number, name in enumerate(self.activations)}
+        rows = []
+        for pairs in objects:
+            unknown = {name for name, _ in pairs} - set(numbers)
+            if unknown:
+                raise ValueError(
+                    f"Unknown activations {sorted(unknown)}; the space has {self.activations}."
+                )
+            rows.append([x for name, previous in pairs for x in (previous, numbers[name])])
+        if any(len(row) != 2 * self.n_nodes for row in rows):
+            raise ValueError(
+                f"A cell has {len(objects[0])} nodes, the space n_nodes={self.n_nodes}.\n"
+                f"{self.row_description}"
+            )
+        return self.validate(np.array(rows, dtype=np.float64))
+
+    def decode(self, X: ArrayLike) -> list[Any]:
+        """Turn rows into cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, 2 * n_nodes)
+            Motifs.
+
+        Returns
+        -------
+        list of lists of (str, int) tuples
+            The activation and the previous node of every node.
+        """
+        rows = self.validate(X).astype(int).tolist()
+        return [
+            [
+                (self.activations[number], previous)
+                for previous, number in zip(row[::2], row[1::2], strict=True)
+            ]
+            for row in rows
+        ]
+
+    def to_tokens(self, X: ArrayLike, table: Table = "nao") -> NDArray[np.int64]:
+        """Write cells as the tokens that NAO's encoder reads.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, 2 * n_nodes)
+            Motifs.
+        table : {"nao", "nao_ws"}, default="nao"
+            Which of the two published tables numbers the activations.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, 2 * n_nodes), int64
+            In turn, the previous node plus 1, and the activation's number plus
+            ``n_nodes + 1``.
+
+        Raises
+        ------
+        ValueError
+            If the table has no number for an activation.
+
+        Examples
+        --------
+        >>> from sk_petridish.motifs import PUBLISHED_CELLS, RecurrentCell
+        >>> space = RecurrentCell()
+        >>> space.to_tokens(space.encode([PUBLISHED_CELLS["NAO"]]))[0, :8]
+        array([ 1, 13,  1, 13,  2, 13,  4, 12])
+        """
+        tokens = self.validate(X).astype(np.int64)
+        numbers = np.array([_number(name, table) for name in self.activations])
+        tokens[:, 1::2] = numbers[tokens[:, 1::2]] + self.n_nodes + 1
+        tokens[:, ::2] += 1
+        return tokens
+
+    def from_tokens(self, tokens: ArrayLike, table: Table = "nao") -> Motifs:
+        """Read cells that were written as tokens.
+
+        Parameters
+        ----------
+        tokens : array-like of shape (n_motifs, 2 * n_nodes), int
+            As :meth:`to_tokens` writes them.
+        table : {"nao", "nao_ws"}, default="nao"
+            Which of the two published tables numbers the activations.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, 2 * n_nodes)
+            Motifs.
+
+        Raises
+        ------
+        ValueError
+            If a token is illegal at its position.
+        """
+        rows = np.array(tokens, dtype=np.int64)
+        rows[:, ::2] -= 1
+        rows[:, 1::2] -= self.n_nodes + 1
+        return self._from_numbers(rows, table)
+
+    def from_string(self, cells: Sequence[str], table: Table = "nao") -> Motifs:
+        """Read cells as published: previous node and activation, node by node.
+
+        Parameters
+        ----------
+        cells : sequence of str
+            Numbers with spaces between them, such as ``"0 1 0 1 1 1 3 0"``.
+        table : {"nao", "nao_ws"}, default="nao"
+            Which of the two published tables numbers the activations.
+
+        Returns
+        -------
+        ndarray of shape (n_motifs, 2 * n_nodes)
+            Motifs.
+
+        Raises
+        ------
+        ValueError
+            If a number is illegal at its position.
+        """
+        return self._from_numbers(np.array([cell.split() for cell in cells], np.int64), table)
+
+    def _from_numbers(self, rows: NDArray[np.int64], table: Table) -> Motifs:
+        """Turn a table's numbers of activations into ours."""
+        names = _TABLES[table]
+        ours = {name: number for number, name in enumerate(self.activations)}
+        if ((rows[:, 1::2] < 0) | (rows[:, 1::2] >= len(names))).any():
+            raise ValueError(f"Activations have the numbers 0 to {len(names) - 1} in {names}.")
+        if missing := set(names) - set(ours):
+            raise ValueError(f"The space has no activations {sorted(missing)}.")
+        rows[:, 1::2] = np.array([ours[name] for name in names])[rows[:, 1::2]]
+        return self.validate(rows)
+
+
+def _number(name: str, table: str) -> int:
+    if name not in _TABLES[table]:
+        raise ValueError(f"The table {table!r} has no number for {name!r}: {_TABLES[table]}.")
+    return _TABLES[table].index(name)
+
+
+def _form(pairs: Pairs) -> tuple[_Form, ...]:
+    """Give node 0's children as they are whatever their numbers: the tree, sorted."""
+    children: list[list[_Form]] = [[] for _ in range(len(pairs) + 1)]
+    for node in range(len(pairs), 0, -1):
+        activation, previous = pairs[node - 1]
+        children[previous].append((activation, tuple(sorted(children[node]))))
+    return tuple(sorted(children[0]))
+
+
+def _listed(form: tuple[_Form, ...]) -> list[tuple[str, int]]:
+    """Number the nodes of a tree, children after their parents."""
+    pairs: list[tuple[str, int]] = []
+    pending = [(0, form)]
+    while pending:
+        previous, children = pending.pop(0)
+        for activation, below in children:
+            pairs.append((activation, previous))
+            pending.append((len(pairs), below))
+    return pairs

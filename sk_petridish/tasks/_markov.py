@@ -1,0 +1,142 @@
+"""A language of symbols, whose next one depends on those before."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._base import LabelKind, Positions, Samples, Task, of_symbols, one_hot
+
+
+class MarkovTask(Task):
+    """Predict the next symbol of a random language.
+
+    A sparse Markov chain of order two: after every pair of symbols a few others can
+    follow, with probabilities that fall like those of words in a text. Every input feature
+    is a symbol, and so is every output; there must be equally many of both. Sequences are
+    pieces of one text. The order of an image is that in which it is read, and a symbol
+    depends on those to its left and above. Of plain samples, one symbol predicts the next.
+
+    Every position has a label.
+
+    Parameters
+    ----------
+    n_successors : int, default=4
+        Symbols that can follow a pair.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sk_petridish.tasks import MarkovTask
+    >>> x, y = MarkovTask().draw(5, 9, 9, "class", np.random.default_rng(0), positions=(20,))
+    >>> bool((x[:, 1:] == y[:, :-1]).all())  # a label is the next input
+    True
+    """
+
+    def __init__(self, n_successors: int = 4) -> None:
+        self.n_successors = n_successors
+
+    def draw(
+        self,
+        n_samples: int,
+        n_inputs: int,
+        n_outputs: int,
+        labels: LabelKind,
+        generator: np.random.Generator,
+        positions: Positions = (),
+    ) -> tuple[Samples, Samples]:
+        """Draw synthetic samples; see :meth:`Task.draw`.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many.
+        n_inputs, n_outputs : int
+            Widths of the motif-network, equal: the number of symbols.
+        labels : {"binary", "class", "real"}
+            The next symbol as a one-hot row, also for "binary"; "real" scales it to zero
+            mean and unit variance.
+        generator : numpy.random.Generator
+            Where randomness comes from, the language too.
+        positions : tuple of int, default=()
+            Axes of a sample beside its features.
+
+        Returns
+        -------
+        x : ndarray of shape (n_samples, *positions, n_inputs)
+            One-hot inputs.
+        y : ndarray of shape (n_samples, *positions, n_outputs)
+            Labels.
+
+        Raises
+        ------
+        ValueError
+            If there are not as many outputs as inputs.
+        """
+        if n_inputs != n_outputs:
+            raise ValueError(
+                "MarkovTask predicts the next of its input symbols and needs as many outputs "
+                f"as inputs, got n_inputs={n_inputs} and n_outputs={n_outputs}."
+            )
+        language = _Language(n_inputs, min(self.n_successors, n_inputs), generator)
+        if len(positions) == 2:
+            here, following = self._images(language, n_samples, *positions, generator)
+        else:
+            text = language.write(n_samples, *(positions or (1,)), generator)
+            here, following = text[:, :-1], text[:, 1:]
+        shape = (n_samples, *positions)
+        x = one_hot(here.reshape(shape), n_inputs)
+        return x, of_symbols(following.reshape(shape), n_inputs, labels)
+
+    def _images(
+        self,
+        language: _Language,
+        n_samples: int,
+        height: int,
+        width: int,
+        generator: np.random.Generator,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Draw symbols in rows and, for each, the symbol to its right."""
+        symbols = generator.integers(0, language.n_symbols, (n_samples, height + 1, width + 2))
+        for row, column in itertools.product(range(1, height + 1), range(1, width + 2)):
+            left, above = symbols[:, row, column - 1], symbols[:, row - 1, column]
+            symbols[:, row, column] = language.follow(above, left, generator)
+        return symbols[:, 1:, 1:-1], symbols[:, 1:, 2:]
+
+
+class _Language:
+    """Which symbols follow which pair, and how often."""
+
+    def __init__(self, n_symbols: int, n_successors: int, generator: np.random.Generator) -> None:
+        self.n_symbols = n_symbols
+        # Some symbols are frequent everywhere, as in a text.
+        favour = 1 / np.arange(1, n_symbols + 1)
+        keys = generator.random((n_symbols, n_symbols, n_symbols)) ** (1 / favour)
+        self._successors = np.argsort(-keys, axis=-1)[:, :, :n_successors]
+        frequency = 1 / np.arange(1, n_successors + 1)  # Zipf's law
+        self._cumulated = np.cumsum(frequency / frequency.sum())
+
+    def follow(
+        self,
+        before: NDArray[np.int64],
+        last: NDArray[np.int64],
+        generator: np.random.Generator,
+    ) -> NDArray[np.int64]:
+        """Draw a symbol after each pair."""
+        drawn = np.searchsorted(self._cumulated, generator.random(len(last)))
+        drawn = np.minimum(drawn, len(self._cumulated) - 1)  # a sum may be below one
+        return np.asarray(self._successors[before, last, drawn])
+
+    def write(
+        self, n_texts: int, length: int, generator: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Write texts of one symbol more than asked for, the last of which is a label only."""
+        before, last = generator.integers(0, self.n_symbols, (2, n_texts))
+        text = []
+        # Some symbols ahead, by which the frequent ones have become frequent.
+        for _ in range(10 + length + 1):
+            before, last = last, self.follow(before, last, generator)
+            text.append(last)
+        return np.stack(text[10:], axis=1)
