@@ -201,19 +201,12 @@ def _highway(carry: Tensor, gate: Tensor, candidate: Tensor) -> Tensor:
     return _blend(torch.sigmoid(gate), candidate, carry)
 
 
-def _shifted(x: Tensor, axis: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Give an image and its neighbours along an axis, zero beyond the edge."""
+def _with_neighbours(x: Tensor, axis: int) -> Tensor:
+    """Add an image and its neighbours along an axis, zero beyond the edge."""
     edge = torch.zeros_like(x.narrow(axis, 0, 1))
     size = x.shape[axis]
     padded = torch.cat([edge, x, edge], dim=axis)
-    before, here, behind = (padded.narrow(axis, start, size) for start in range(3))
-    return before, here, behind
-
-
-def _patches(x: Tensor) -> Tensor:
-    """Put the 3 x 3 neighbours of each position side by side, zero beyond the edge."""
-    rows = _shifted(x, -3)
-    return torch.cat([column for row in rows for column in _shifted(row, -2)], dim=-1)
+    return _sum(*(padded.narrow(axis, start, size) for start in range(3)))
 
 
 def _conv_3x3_shapes(n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
@@ -221,13 +214,22 @@ def _conv_3x3_shapes(n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
 
 
 def _conv_3x3(x: Tensor, weight: Tensor) -> Tensor:
-    return _times(_patches(x), weight)
+    # Motif-networks are groups of one convolution, whose channels torch wants first.
+    batch, n_out = weight.shape[:-2], weight.shape[-1]
+    n_samples, height, width, n_in = x.shape[len(batch) :]
+    images = x.flatten(0, len(batch) - 1) if batch else x[None]
+    n_groups = len(images)
+    images = images.permute(1, 0, 4, 2, 3).reshape(n_samples, n_groups * n_in, height, width)
+    kernels = weight.reshape(n_groups, 3, 3, n_in, n_out).permute(0, 4, 3, 1, 2)
+    convolved = F.conv2d(images, kernels.flatten(0, 1), padding=1, groups=n_groups)
+    convolved = convolved.view(n_samples, n_groups, n_out, height, width)
+    return convolved.permute(1, 0, 3, 4, 2).reshape(*batch, n_samples, height, width, n_out)
 
 
 def _average_pool_3x3(x: Tensor) -> Tensor:
     # Of the positions that there are: the edge's zeros do not count.
     there = torch.ones_like(x[..., :1].flatten(0, -4)[0])
-    total, count = (_sum(*_shifted(_sum(*_shifted(image, -3)), -2)) for image in (x, there))
+    total, count = (_with_neighbours(_with_neighbours(image, -3), -2) for image in (x, there))
     return total / count
 
 

@@ -1,5 +1,6 @@
 """Motif spaces: what a row of ``X`` means, family by family."""
 
+from ._activation_function import ACTIVATION_FUNCTIONS, ActivationFunction
 from ._base import DataKind, Motifs, MotifSpace
 from ._conv_cell import ConvCell
 from ._recurrent_cell import PUBLISHED_CELLS, RecurrentCell
@@ -7,7 +8,9 @@ from ._recurrent_graph import RecurrentGraph
 from ._sigmoid_slope import SigmoidSlope
 
 __all__ = [
+    "ACTIVATION_FUNCTIONS",
     "PUBLISHED_CELLS",
+    "ActivationFunction",
     "ConvCell",
     "DataKind",
     "MotifSpace",

@@ -1,0 +1,259 @@
+"""Formulas of one variable: trees, their text, and how they become nodes of a blueprint."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sk_petridish.blueprints import Node
+
+VARIABLE, CONSTANT = "x", "constant"
+UNARY: dict[str, Callable[[float], float]] = {
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x > 0 else 1 - 1 / (1 + math.exp(x)),
+    "tanh": math.tanh,
+    "relu": lambda x: max(x, 0.0),
+    "elu": lambda x: x if x > 0 else math.expm1(x),
+    "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
+    "abs": abs,
+    "erf": math.erf,
+    "sin": math.sin,
+    "cos": math.cos,
+    "exp": math.exp,
+    "sqrt": math.sqrt,
+}
+"""Functions of one argument, and what they give for a number."""
+BINARY: dict[str, Callable[[float, float], float]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "max": max,
+    "min": min,
+}
+"""Functions of two arguments."""
+_OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+}
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula, as a tree.
+
+    Parameters
+    ----------
+    function : str
+        ``"x"``, ``"constant"``, or a name of ``UNARY`` or ``BINARY``.
+    arguments : tuple of Formula
+        Its arguments.
+    value : float
+        That of a constant.
+    """
+
+    function: str
+    arguments: tuple[Formula, ...] = ()
+    value: float = 0.0
+
+    @property
+    def uses_x(self) -> bool:
+        """Whether it depends on x."""
+        return self.function == VARIABLE or any(part.uses_x for part in self.arguments)
+
+    def in_prefix_order(self) -> Iterator[Formula]:
+        """Go through all of its parts, each before its arguments."""
+        yield self
+        for part in self.arguments:
+            yield from part.in_prefix_order()
+
+    def constant(self) -> float:
+        """Compute it, where it does not depend on x; infinite or NaN where it has no value."""
+        if self.function == CONSTANT:
+            return self.value
+        function: Callable[..., float] = (UNARY | BINARY)[self.function]
+        try:
+            return float(function(*(part.constant() for part in self.arguments)))
+        except (ArithmeticError, ValueError):
+            return math.nan
+
+    def __str__(self) -> str:
+        """Write it as text."""
+        text = self._text()
+        return text[1:-1] if self.function in _OPERATORS.values() else text
+
+    def _text(self) -> str:
+        if self.function == VARIABLE:
+            return VARIABLE
+        if self.function == CONSTANT:
+            return repr(self.value)
+        if self.function in _OPERATORS.values():
+            first, second = (part._text() for part in self.arguments)
+            return f"({first} {self.function} {second})"
+        return f"{self.function}({', '.join(str(part) for part in self.arguments)})"
+
+
+def arity(function: str) -> int:
+    """Give how many arguments a function takes.
+
+    Parameters
+    ----------
+    function : str
+        As in :class:`Formula`.
+
+    Returns
+    -------
+    int
+        0, 1 or 2.
+    """
+    return (function in UNARY) + 2 * (function in BINARY)
+
+
+def parse(text: str) -> Formula:
+    """Read a formula.
+
+    Parameters
+    ----------
+    text : str
+        A formula in x as Python writes it, such as ``"x * tanh(softplus(x))"``.
+
+    Returns
+    -------
+    Formula
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or uses something unknown.
+    """
+    try:
+        return _read(ast.parse(text.strip(), mode="eval").body)
+    except SyntaxError as error:
+        raise ValueError(f"{text!r} is no formula: {error.msg}.") from None
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
+
+
+def _read(node: ast.expr) -> Formula:
+    match node:
+        case ast.Name(id="x"):
+            return Formula(VARIABLE)
+        case ast.Constant(value=float() | int() as value) if not isinstance(value, bool):
+            return Formula(CONSTANT, value=float(value))
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=float() | int() as value)):
+            return Formula(CONSTANT, value=-float(value))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return Formula("*", (Formula(CONSTANT, value=-1.0), _read(operand)))
+        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
+            return Formula(_OPERATORS[type(operator)], (_read(left), _read(right)))
+        case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]):
+            if name in (*UNARY, "max", "min") and len(parts) == arity(name):
+                return Formula(name, tuple(_read(part) for part in parts))
+    raise ValueError(
+        f"{ast.unparse(node)!r} is unknown. A formula is made of x, numbers, + - * /, max(a, b), "
+        f"min(a, b), and {', '.join(f'{name}(a)' for name in UNARY)}."
+    )
+
+
+def add_nodes(formula: Formula, nodes: list[Node], x: int) -> int:
+    """Append the nodes of a formula to those of a blueprint.
+
+    Parameters
+    ----------
+    formula : Formula
+        One that depends on x.
+    nodes : list of Node
+        Nodes so far.
+    x : int
+        Position of the node that is x.
+
+    Returns
+    -------
+    int
+        Position of the result.
+    """
+
+    def add(operation: str, *inputs: int, parameters: tuple[float, ...] = ()) -> int:
+        nodes.append(Node(operation, inputs, parameters))
+        return len(nodes) - 1
+
+    def operate(function: str, *parts: Formula) -> int:
+        """Combine two parts, of which one may be a number."""
+        first, second = parts
+        if not second.uses_x:
+            number, varies = second.constant(), place(first)
+            match function:
+                case "+":
+                    return add("shift", varies, parameters=(number,))
+                case "*":
+                    return add("scale", varies, parameters=(number,))
+            flat = add("scale", varies, parameters=(0.0,))
+            other = add("shift", flat, parameters=(number,))
+            return add(_EXTREMES[function], varies, other)
+        if not first.uses_x:
+            return operate(function, second, first)  # all of these commute
+        return add(_COMMUTING[function], place(first), place(second))
+
+    def place(part: Formula) -> int:
+        match part.function:
+            case "x":
+                return x
+            case "sigmoid":
+                return add("sigmoid", place(part.arguments[0]), parameters=(1.0,))
+            case "-":
+                first, second = part.arguments
+                return operate("+", first, _times(-1.0, second))
+            case "/":
+                first, second = part.arguments
+                if not second.uses_x:
+                    return add(
+                        "scale", place(first), parameters=(1 / second.constant(),)
+                    )
+                inverse = add("reciprocal", place(second))
+                if not first.uses_x:
+                    return add("scale", inverse, parameters=(first.constant(),))
+                return add("product", place(first), inverse)
+            case function if function in BINARY:
+                return operate(function, *part.arguments)
+            case function:
+                return add(function, place(part.arguments[0]))
+
+    return place(formula)
+
+
+_EXTREMES = {"max": "maximum", "min": "minimum"}
+_COMMUTING = {"+": "sum", "*": "product"} | _EXTREMES
+
+
+def _times(factor: float, formula: Formula) -> Formula:
+    number = Formula(CONSTANT, value=factor)
+    if formula.uses_x:
+        return Formula("*", (number, formula))
+    return Formula(CONSTANT, value=factor * formula.constant())
+
+
+def numbers_of(formula: Formula) -> Iterator[float]:
+    """Give the values of those parts that do not depend on x.
+
+    Parameters
+    ----------
+    formula : Formula
+        Any.
+
+    Returns
+    -------
+    iterator of float
+        Numbers; not finite where a part has no value.
+    """
+    if not formula.uses_x:
+        yield formula.constant()
+        return
+    if formula.function == "/" and not formula.arguments[1].uses_x:
+        yield Formula("/", (Formula(CONSTANT, value=1.0), formula.arguments[1])).constant()
+    for part in formula.arguments:
+        yield from numbers_of(part)
+
