@@ -11,7 +11,7 @@ import numpy as np
 from ._leaving_out import Mask
 from ._targets import GroundTruth, Losses, LossScale
 from ._uncertainty import SpreadCalibration, calibrate_spread, out_of_bag
-from .blueprints import Blueprint
+from .blueprints import Described
 from .dish import Dish, Engine, Known, calibrate, measure_motifs, read_losses
 
 
@@ -69,7 +69,7 @@ class Problem:
         Dishes above it did not converge.
     """
 
-    blueprints: list[Blueprint]
+    blueprints: list[Described]
     truth: GroundTruth
     left_out: Mask
     engine: Engine

@@ -17,7 +17,7 @@ from skorch.callbacks import Callback
 
 from ._scikit import Interval, StrOptions
 from ._targets import Losses
-from .blueprints import Blueprint, Widths
+from .blueprints import Described, Widths
 from .dish import (
     INNER_LOSSES,
     OUTER_LOSSES,
@@ -231,7 +231,7 @@ class DishParameters(BaseEstimator):
             verbose=self.verbose,
         )
 
-    def _choose_engine(self, blueprints: Sequence[Blueprint]) -> Engine:
+    def _choose_engine(self, blueprints: Sequence[Described]) -> Engine:
         return choose_engine(
             self.engine,
             blueprints,
@@ -266,7 +266,7 @@ class DishParameters(BaseEstimator):
             self.motif_space_ = SigmoidSlope(n_slopes) if space is None else clone(space)
         return self.motif_space_.validate(checked)
 
-    def _blueprints(self, X: Motifs) -> list[Blueprint]:
+    def _blueprints(self, X: Motifs) -> list[Described]:
         return [self.motif_space_.blueprint(row) for row in X]
 
     def _measure(self, X: Motifs, measure: Callable[..., Losses]) -> Losses:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -20,8 +21,8 @@ from ._saving import SavedEstimator
 from ._scikit import BaseComposition, VisualBlock, check_feature_names_in, fit_context
 from ._targets import validate_weights
 from ._threads import one_torch_thread
-from .dish import Curves, measure_curves
-from .motifs import MotifSpace, SigmoidSlope
+from .dish import ZERO_COST, Curves, measure_curves, zero_cost
+from .motifs import Motifs, MotifSpace, SigmoidSlope
 
 # Losses outside of this range are rounding, or have diverged.
 _SMALLEST, _LARGEST = 1e-8, 1e6
@@ -50,6 +51,14 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
     curves : sequence of {"train", "valid", "mean_train"}, default=("train", "valid")
         Which losses are features: on training data, on validation data, and the mean of
         the former over the steps made so far.
+    zero_cost : bool, default=False
+        Whether to add, behind all losses, what each dish shows before any training:
+        gradients, their likeness between samples, the rank of features and so on, the
+        measures named in ``sk_petridish.dish.ZERO_COST``. With ``curves=()`` there is nothing
+        else, and nothing is trained.
+    average : bool, default=False
+        Whether features are means over the dishes of a sort. With few motifs to learn
+        from, fewer and less noisy features are worth more than many.
     checkpoints : sequence of int, default=None
         Inner steps at which losses are taken. ``None``: 0, 1, 2, 4, 8 and so on, and the
         last one, of each dish's ``inner_steps``.
@@ -103,6 +112,8 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         "dishes": [list, None],
         "learn": ["boolean"],
         "curves": [list, tuple],
+        "zero_cost": ["boolean"],
+        "average": ["boolean"],
         "checkpoints": ["array-like", None],
         "random_state": ["random_state"],
     }
@@ -114,6 +125,8 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         dishes: list[tuple[str, PetriDishRegressor]] | None = None,
         learn: bool = False,
         curves: Sequence[str] = ("train", "valid"),
+        zero_cost: bool = False,
+        average: bool = False,
         checkpoints: Sequence[int] | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -121,6 +134,8 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         self.dishes = dishes
         self.learn = learn
         self.curves = curves
+        self.zero_cost = zero_cost
+        self.average = average
         self.checkpoints = checkpoints
         self.random_state = random_state
 
@@ -197,18 +212,35 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         """
         check_is_fitted(self, "dishes_")
         rows = self.motif_space_.validate(validate_data(self, X, dtype=np.float64, reset=False))
-        kept = [Curves._fields.index(curve) for curve in self.curves]
-        blocks = []
         with one_torch_thread():
-            for _, member in self.dishes_:
-                measure = partial(
-                    measure_curves, dishes=member.dishes_, checkpoints=self._steps(member)
-                )
-                # To (n_motifs, n_dishes, n_curves, n_checkpoints), in the order of names.
-                curves = member._measure(rows, measure)[..., kept].transpose(1, 0, 3, 2)
-                blocks.append(curves.reshape(len(rows), -1))
-        losses = np.nan_to_num(np.hstack(blocks), nan=_LARGEST, posinf=_LARGEST)
+            blocks = [self._losses(member, rows) for _, member in self.dishes_ if self.curves]
+            if self.zero_cost:
+                blocks += [self._before_training(member, rows) for _, member in self.dishes_]
+        return np.hstack([self._flat(block) for block in blocks])
+
+    def _losses(self, member: PetriDishRegressor, rows: Motifs) -> NDArray[np.float64]:
+        """Give logarithms of losses, (n_motifs, n_dishes, n_curves, n_checkpoints)."""
+        kept = [Curves._fields.index(curve) for curve in self.curves]
+        measure = partial(measure_curves, dishes=member.dishes_, checkpoints=self._steps(member))
+        losses = member._measure(rows, measure)[..., kept].transpose(1, 0, 3, 2)
+        losses = np.nan_to_num(losses, nan=_LARGEST, posinf=_LARGEST)
         return np.log(np.clip(losses, _SMALLEST, _LARGEST))
+
+    def _before_training(self, member: PetriDishRegressor, rows: Motifs) -> NDArray[np.float64]:
+        """Give zero-cost measures, (n_motifs, n_dishes, n_measures)."""
+        measured = zero_cost(
+            member._blueprints(rows),
+            member.dishes_,
+            dtype=getattr(torch, member.dtype),
+            device=member.device,
+        )
+        return measured.transpose(1, 0, 2)
+
+    def _flat(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the features of a sort of dish, (n_motifs, n_dishes, ...), in a row."""
+        if self.average:
+            block = block.mean(axis=1)
+        return block.reshape(len(block), -1)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
         """Name the features: dish, loss and inner step.
@@ -225,14 +257,27 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         """
         check_is_fitted(self, "dishes_")
         check_feature_names_in(self, input_features, generate_names=False)
-        names = [
-            f"{name}{dish}_{curve}_{step}"
+        losses = [
+            f"{dish}_{curve}_{step}"
             for name, member in self.dishes_
-            for dish in range(len(member.dishes_))
+            for dish in self._names(name, member)
             for curve in self.curves
             for step in self._steps(member)
         ]
+        before = [
+            f"{dish}_{measure}"
+            for name, member in self.dishes_
+            for dish in self._names(name, member)
+            for measure in ZERO_COST * self.zero_cost
+        ]
+        names = losses + before
         return np.array(names, dtype=object)
+
+    def _names(self, name: str, member: PetriDishRegressor) -> list[str]:
+        """Name the dishes of a sort, or what is their mean."""
+        if self.average:
+            return [name]
+        return [f"{name}{dish}" for dish in range(len(member.dishes_))]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, those of named dishes too.
@@ -301,8 +346,11 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         return bank
 
     def _check_curves(self) -> None:
-        if not self.curves or not set(self.curves) <= set(Curves._fields):
-            raise ValueError(f"curves must name some of {Curves._fields}, got {self.curves!r}.")
+        if not set(self.curves) <= set(Curves._fields) or not (self.curves or self.zero_cost):
+            raise ValueError(
+                f"curves must name some of {Curves._fields}, or none with zero_cost, got "
+                f"{self.curves!r}."
+            )
 
     def _steps(self, member: PetriDishRegressor) -> list[int]:
         """Give the checkpoints in one sort of dish."""

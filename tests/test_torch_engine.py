@@ -27,7 +27,9 @@ def train_alone(blueprint, dish, checkpoints):
     module = blueprint.build(*dish.settings.widths).double()
     for key, weight in module.weights.items():
         position, role = key.split("_")
-        fan_in = module.weights[f"{position}_weight"].shape[0]
+        # A bias alone is as wide as its input.
+        own = f"{position}_weight"
+        fan_in = module.weights[own].shape[0] if own in module.weights else weight.shape[-1]
         start = dish.settings.initial_weights.draw(
             dish.seed, int(position), role, tuple(weight.shape), fan_in
         )

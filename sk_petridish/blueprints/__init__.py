@@ -3,18 +3,33 @@
 from ._blueprint import CARRIED, INPUT, Blueprint, Node, Widths
 from ._canonical import canonical
 from ._module import BlueprintModule
+from ._module_network import (
+    Described,
+    Factory,
+    ModuleBlueprint,
+    ModuleNetwork,
+    Network,
+    build_network,
+)
 from ._operations import Operation, get_operation, register_operation
-from ._super_network import SuperNetwork
+from ._super_network import SuperNetwork, Trace
 
 __all__ = [
     "CARRIED",
     "INPUT",
     "Blueprint",
     "BlueprintModule",
+    "Described",
+    "Factory",
+    "ModuleBlueprint",
+    "ModuleNetwork",
+    "Network",
     "Node",
     "Operation",
     "SuperNetwork",
+    "Trace",
     "Widths",
+    "build_network",
     "canonical",
     "get_operation",
     "register_operation",

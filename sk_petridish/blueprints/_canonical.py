@@ -76,9 +76,10 @@ def _joined(nodes: list[Node]) -> list[Node]:
             if node.operation != CARRIED:
                 inputs = tuple(places[source] for source in node.inputs)
                 node = replace(node, inputs=tuple(sorted(inputs)) if _commutes(node) else inputs)
-            unique = node.operation not in (INPUT, CARRIED) and get_operation(
-                node.operation
-            ).owns_weights
+            unique = (
+                node.operation not in (INPUT, CARRIED)
+                and get_operation(node.operation).owns_weights
+            )
             places.append(position if unique else first.setdefault(node, position))
         kept = sorted(set(places))
         if len(kept) == len(nodes):

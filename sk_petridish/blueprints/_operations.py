@@ -248,9 +248,7 @@ register_operation(Operation("linear", _linear, weight_shapes=_linear_shapes))
 # Without a bias.
 register_operation(Operation("project", _times, weight_shapes=_project_shapes))
 # The bias alone.
-register_operation(
-    Operation("bias", torch.add, weight_shapes=_bias_shapes, keeps_width=True)
-)
+register_operation(Operation("bias", torch.add, weight_shapes=_bias_shapes, keeps_width=True))
 register_operation(Operation("sigmoid", _sigmoid, parameters=("slope",)))
 register_operation(Operation("tanh", torch.tanh))
 register_operation(Operation("relu", F.relu))
@@ -278,9 +276,7 @@ register_operation(Operation("blend", _blend, arity=3))
 # A highway connection: a blend of the carry and a candidate by the sigmoid of the gate.
 register_operation(Operation("highway", _highway, arity=3))
 register_operation(
-    Operation(
-        "conv_3x3", _conv_3x3, weight_shapes=_conv_3x3_shapes, patch=9, needs_images=True
-    )
+    Operation("conv_3x3", _conv_3x3, weight_shapes=_conv_3x3_shapes, patch=9, needs_images=True)
 )
 register_operation(Operation("average_pool_3x3", _average_pool_3x3, needs_images=True))
 register_operation(Operation("batch_norm", _batch_norm, needs_images=True))

@@ -59,6 +59,25 @@ class _Group:
     fan_in: int
 
 
+class Trace(NamedTuple):
+    """What motif-networks compute on the way to their outputs.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_outputs)
+        As :meth:`SuperNetwork.forward` gives them.
+    hidden : list of (tuple of int, Tensor) tuples
+        Values of all nodes that own weights: for some nodes, the motifs that they belong
+        to, and a tensor of shape (n_dishes, n_nodes, n_samples[, ...], width).
+    features : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], width)
+        What the output's node reads.
+    """
+
+    outputs: Tensor
+    hidden: list[tuple[tuple[int, ...], Tensor]]
+    features: Tensor
+
+
 class SuperNetwork:
     """Motif-networks evaluated together, without interaction.
 
@@ -112,6 +131,9 @@ class SuperNetwork:
                 self._groups.append(self._group(key, members, blueprints, keys, slots))
                 self._add_group(members, slots)
         self._readout = self._gather([slot[max(slot)] for slot in slots])
+        self._features = self._gather(
+            [slots[m][blueprint.nodes[-1].inputs[0]] for m, blueprint in enumerate(blueprints)]
+        )
         self._carry = [
             self._gather(
                 [
@@ -232,6 +254,50 @@ class SuperNetwork:
             return self._readout(self._at_once(x, own))
         return torch.stack([self._readout(values) for values in self._in_time(x, own)], dim=-2)
 
+    def trace(self, weights: Tensor, x: Tensor) -> Trace:
+        """Compute the outputs, and keep what is computed on the way.
+
+        Parameters
+        ----------
+        weights : Tensor of shape (n_dishes, n_weights)
+            As laid out by :meth:`initial_weights`.
+        x : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_inputs)
+            Synthetic inputs.
+
+        Returns
+        -------
+        Trace
+            Outputs, hidden values and features.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`forward`.
+        """
+        own = self._own(weights)
+        steps = list(self._in_time(x, own)) if x.ndim == _SEQUENCES else [self._at_once(x, own)]
+        first = 1 + len(self._carried_widths)  # behind inputs and what is carried
+        hidden = [
+            (group.motifs, _through_time([values[number] for values in steps]))
+            for number, group in enumerate(self._groups, start=first)
+            if group.shapes
+        ]
+        return Trace(
+            _through_time([self._readout(values) for values in steps]),
+            hidden,
+            _through_time([self._features(values) for values in steps]),
+        )
+
+    @property
+    def owners(self) -> Tensor:
+        """The motif of each weight, of shape (n_weights,)."""
+        blocks = [
+            torch.tensor(group.motifs).repeat_interleave(torch.Size(shape).numel())
+            for group in self._groups
+            for shape in group.shapes.values()
+        ]
+        return torch.cat(blocks).to(self._device)
+
     def _own(self, weights: Tensor) -> list[list[Tensor]]:
         """Give every group its weights."""
         blocks = iter(torch.split(weights, self._block_sizes, dim=1))
@@ -272,6 +338,11 @@ class SuperNetwork:
             parameters = (parameter.view(-1, *axes) for parameter in group.parameters)
             values.append(group.operation.function(*inputs, *parameters, *own))
         return values
+
+
+def _through_time(steps: Sequence[Tensor]) -> Tensor:
+    """Join the values of time steps, if there are any."""
+    return torch.stack(list(steps), dim=-2) if len(steps) > 1 else steps[0]
 
 
 def _carried(blueprints: Sequence[Blueprint], widths: Widths) -> dict[int, list[tuple[int, int]]]:

@@ -10,11 +10,13 @@ from ._measure import measure_curves, measure_motifs
 from ._outer_loop import Known, Learned, OuterLoop, learn
 from ._outer_loss import OUTER_LOSSES
 from ._statistic import STATISTICS, Curves
+from ._zero_cost import ZERO_COST, zero_cost
 
 __all__ = [
     "INNER_LOSSES",
     "OUTER_LOSSES",
     "STATISTICS",
+    "ZERO_COST",
     "Curves",
     "Dish",
     "DishBatch",
@@ -34,4 +36,5 @@ __all__ = [
     "measure_curves",
     "measure_motifs",
     "read_losses",
+    "zero_cost",
 ]

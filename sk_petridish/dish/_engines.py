@@ -10,7 +10,13 @@ import numpy as np
 import torch
 from numba import config as numba_config
 
-from sk_petridish.blueprints import Blueprint, SuperNetwork, Widths
+from sk_petridish.blueprints import (
+    Described,
+    ModuleBlueprint,
+    Network,
+    Widths,
+    build_network,
+)
 
 from . import _torch_engine, fused
 from ._dish import DishBatch
@@ -40,12 +46,12 @@ class Engine(Protocol):
     def device(self) -> str:
         """Torch device of dishes."""
 
-    def build(self, blueprints: Sequence[Blueprint], widths: Widths) -> Any:
+    def build(self, blueprints: Sequence[Described], widths: Widths) -> Any:
         """Prepare motif-networks.
 
         Parameters
         ----------
-        blueprints : sequence of Blueprint
+        blueprints : sequence of Blueprint or ModuleBlueprint
             One a motif-network.
         widths : Widths
             Their widths.
@@ -100,13 +106,11 @@ class TorchEngine:
     dtype: torch.dtype
     device: str
 
-    def build(self, blueprints: Sequence[Blueprint], widths: Widths) -> SuperNetwork:
+    def build(self, blueprints: Sequence[Described], widths: Widths) -> Network:
         """Prepare motif-networks."""
-        return SuperNetwork(blueprints, widths, dtype=self.dtype, device=self.device)
+        return build_network(blueprints, widths, dtype=self.dtype, device=self.device)
 
-    def curves(
-        self, network: SuperNetwork, dishes: DishBatch, checkpoints: Sequence[int]
-    ) -> Curves:
+    def curves(self, network: Network, dishes: DishBatch, checkpoints: Sequence[int]) -> Curves:
         """Train every motif-network in every dish and record its losses."""
         return _torch_engine.curves(network, dishes, checkpoints)
 
@@ -128,7 +132,7 @@ class NumbaEngine:
     dtype: torch.dtype
     n_jobs: int
 
-    def build(self, blueprints: Sequence[Blueprint], widths: Widths) -> fused.FusedNetwork:
+    def build(self, blueprints: Sequence[Described], widths: Widths) -> fused.FusedNetwork:
         """Prepare motif-networks."""
         return fused.FusedNetwork(
             blueprints, widths, np.dtype(str(self.dtype).removeprefix("torch."))
@@ -143,7 +147,7 @@ class NumbaEngine:
 
 def choose_engine(
     name: Literal["auto", "numba", "torch"],
-    blueprints: Sequence[Blueprint],
+    blueprints: Sequence[Described],
     *,
     dtype: torch.dtype,
     device: str,
@@ -156,7 +160,7 @@ def choose_engine(
     name : {"auto", "numba", "torch"}
         The engine. ``"auto"`` is ``"numba"`` on the CPU, where all operations have a
         kernel, and ``"torch"`` otherwise.
-    blueprints : sequence of Blueprint
+    blueprints : sequence of Blueprint or ModuleBlueprint
         The motifs.
     dtype : torch.dtype
         Precision.
@@ -185,10 +189,12 @@ def choose_engine(
     return TorchEngine(dtype, device)
 
 
-def _obstacle(blueprints: Sequence[Blueprint], device: str) -> str | None:
+def _obstacle(blueprints: Sequence[Described], device: str) -> str | None:
     """Say why the fused engine cannot run motifs, if it cannot."""
     if torch.device(device).type != "cpu":
         return f"runs on the CPU only, but device is {device!r}"
+    if any(isinstance(blueprint, ModuleBlueprint) for blueprint in blueprints):
+        return "has no kernels for modules of a ModuleMotif"
     if missing := fused.without_kernel(blueprints):
         return f"has no kernel for the operations {missing}"
     if numba_config.DISABLE_JIT:

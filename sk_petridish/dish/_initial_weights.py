@@ -59,8 +59,6 @@ class InitialWeights:
 
 # The outer loop asks for the same ones in every step.
 @lru_cache(maxsize=4096)
-def _standard_normal(
-    seed: int, key: int, role: str, shape: tuple[int, ...]
-) -> NDArray[np.float64]:
+def _standard_normal(seed: int, key: int, role: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     generator = np.random.default_rng([seed, key, zlib.crc32(role.encode())])
     return generator.standard_normal(shape)

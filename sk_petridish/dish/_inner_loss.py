@@ -103,3 +103,28 @@ INNER_LOSSES: dict[str, InnerLoss] = {
     "cross_entropy": CrossEntropy(),
     "mse": MeanSquaredError(),
 }
+
+
+def compared(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Bring outputs and labels to (..., n, n_outputs), where every n has a label.
+
+    Parameters
+    ----------
+    outputs : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_outputs)
+        Outputs, at all time steps of sequences, and all positions of images.
+    labels : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_outputs)
+        Labels of all of these, or one a sample.
+
+    Returns
+    -------
+    outputs, labels : Tensor of shape (n_dishes, n_motifs, n, n_outputs)
+        What a loss takes.
+    """
+    if labels.ndim == outputs.ndim:
+        # Behind dishes and motifs, samples with all of their positions.
+        return outputs.flatten(2, -2), labels.flatten(2, -2)
+    if outputs.ndim == 5:
+        # One label a sequence, for its end.
+        return outputs[..., -1, :], labels
+    # One label an image: a mean over the outputs is global average pooling.
+    return outputs.mean((-3, -2)), labels

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sk_petridish.blueprints import Blueprint
+from sk_petridish.blueprints import Described
 
 from ._dish import Array, Dish, DishBatch
 from ._engines import Engine
@@ -46,7 +46,7 @@ def measure(network: Any, dishes: DishBatch, engine: Engine) -> Tensor:
 
 
 def measure_motifs(
-    blueprints: Sequence[Blueprint], dishes: Sequence[Dish], engine: Engine
+    blueprints: Sequence[Described], dishes: Sequence[Dish], engine: Engine
 ) -> Array:
     """Measure motifs in finished dishes, in pieces that fit into memory.
 
@@ -69,7 +69,7 @@ def measure_motifs(
 
 
 def measure_curves(
-    blueprints: Sequence[Blueprint],
+    blueprints: Sequence[Described],
     dishes: Sequence[Dish],
     engine: Engine,
     checkpoints: Sequence[int],
@@ -102,7 +102,7 @@ def measure_curves(
 
 
 def _in_pieces(
-    blueprints: Sequence[Blueprint],
+    blueprints: Sequence[Described],
     batch: DishBatch,
     engine: Engine,
     read: Callable[[Any], Tensor],

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 from tqdm import tqdm
 
-from sk_petridish.blueprints import Blueprint
+from sk_petridish.blueprints import Described
 
 from ._dish import Array, Dish
 from ._engines import Engine
@@ -75,7 +75,7 @@ class Known(NamedTuple):
         How much each motif counts in each dish; zero where the dish must not see it.
     """
 
-    blueprints: list[Blueprint]
+    blueprints: list[Described]
     losses: NDArray[np.float64]
     weights: NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sk_petridish.blueprints import Blueprint
+from sk_petridish.blueprints import Described
 
 from ._dish import Dish, DishBatch
 from ._engines import Engine
@@ -31,7 +31,7 @@ class SyntheticData(nn.Module):
     """
 
     def __init__(
-        self, dishes: Sequence[Dish], blueprints: Sequence[Blueprint], engine: Engine
+        self, dishes: Sequence[Dish], blueprints: Sequence[Described], engine: Engine
     ) -> None:
         super().__init__()
         start = DishBatch.stack(dishes, engine.dtype, engine.device)

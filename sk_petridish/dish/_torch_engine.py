@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sk_petridish.blueprints import SuperNetwork
+from sk_petridish.blueprints import Network
 
 from ._dish import DishBatch
+from ._inner_loss import compared
 from ._statistic import Curves
 
 
-def curves(network: SuperNetwork, dishes: DishBatch, checkpoints: Sequence[int]) -> Curves:
+def curves(network: Network, dishes: DishBatch, checkpoints: Sequence[int]) -> Curves:
     """Train every motif-network in every dish and record its losses.
 
     Differentiable with respect to the tensors of ``dishes``, through every inner
@@ -23,7 +24,7 @@ def curves(network: SuperNetwork, dishes: DishBatch, checkpoints: Sequence[int])
 
     Parameters
     ----------
-    network : SuperNetwork
+    network : Network
         The motif-networks.
     dishes : DishBatch
         The dishes.
@@ -51,11 +52,11 @@ def curves(network: SuperNetwork, dishes: DishBatch, checkpoints: Sequence[int])
         records: list[tuple[Tensor, Tensor, Tensor]] = []
         for step in range(checkpoints[-1] + 1):
             x_batch, y_batch = batches[step % inner.n_batches]
-            loss = inner.loss_function(*_compared(network.forward(theta, x_batch), y_batch))
+            loss = inner.loss_function(*compared(network.forward(theta, x_batch), y_batch))
             kept = loss if learning else loss.detach()
             if step in checkpoints:
                 outputs = network.forward(theta if learning else theta.detach(), x_valid)
-                valid = inner.loss_function(*_compared(outputs, y_valid))
+                valid = inner.loss_function(*compared(outputs, y_valid))
                 records.append((kept, valid, total / step if step else kept))
             if step == checkpoints[-1]:
                 break
@@ -68,19 +69,7 @@ def curves(network: SuperNetwork, dishes: DishBatch, checkpoints: Sequence[int])
         return Curves(*(torch.stack(record, dim=-1) for record in zip(*records, strict=True)))
 
 
-def _compared(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Bring outputs and labels to (..., n, n_outputs), where every n has a label."""
-    if labels.ndim == outputs.ndim:
-        # Behind dishes and motifs, samples with all of their positions.
-        return outputs.flatten(2, -2), labels.flatten(2, -2)
-    if outputs.ndim == 5:
-        # One label a sequence, for its end.
-        return outputs[..., -1, :], labels
-    # One label an image: a mean over the outputs is global average pooling.
-    return outputs.mean((-3, -2)), labels
-
-
-def _per_motif(tensor: Tensor, network: SuperNetwork) -> Tensor:
+def _per_motif(tensor: Tensor, network: Network) -> Tensor:
     """Give every motif-network its view of a dish's data, (n_dishes, n_motifs, ...)."""
     view = tensor[:, None].expand(-1, network.n_motifs, *tensor.shape[1:])
     if view.requires_grad:

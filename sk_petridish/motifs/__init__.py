@@ -3,6 +3,7 @@
 from ._activation_function import ACTIVATION_FUNCTIONS, ActivationFunction
 from ._base import DataKind, Motifs, MotifSpace
 from ._conv_cell import ConvCell
+from ._module_motif import ModuleMotif
 from ._recurrent_cell import PUBLISHED_CELLS, RecurrentCell
 from ._recurrent_graph import RecurrentGraph
 from ._sigmoid_slope import SigmoidSlope
@@ -13,6 +14,7 @@ __all__ = [
     "ActivationFunction",
     "ConvCell",
     "DataKind",
+    "ModuleMotif",
     "MotifSpace",
     "Motifs",
     "RecurrentCell",

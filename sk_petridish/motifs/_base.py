@@ -18,7 +18,7 @@ from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
-from sk_petridish.blueprints import Blueprint
+from sk_petridish.blueprints import Described
 
 from ._settings import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
 
@@ -42,11 +42,17 @@ class MotifSpace(ABC, BaseEstimator):
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": PAPER, "paper": PAPER}
     _bank: ClassVar[dict[str, dict[str, Any]]] = {"dish": {"n_dishes": 4}}
     _data_kind: ClassVar[DataKind] = "vectors"
+    _reads_zero_cost: ClassVar[bool] = False
 
     @property
     def data_kind(self) -> DataKind:
         """What the motifs' networks read: plain vectors, sequences or images."""
         return self._data_kind
+
+    @property
+    def reads_zero_cost(self) -> bool:
+        """Whether zero-cost measures are recommended beside what dishes measure."""
+        return self._reads_zero_cost
 
     @property
     @abstractmethod
@@ -74,7 +80,7 @@ class MotifSpace(ABC, BaseEstimator):
         """
 
     @abstractmethod
-    def blueprint(self, row: ArrayLike) -> Blueprint:
+    def blueprint(self, row: ArrayLike) -> Described:
         """Describe the network that a motif sits in.
 
         Parameters

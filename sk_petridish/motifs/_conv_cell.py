@@ -68,6 +68,7 @@ class ConvCell(DiscreteSpace):
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": CONV, "paper": CONV}
     _bank: ClassVar[dict[str, dict[str, Any]]] = CONV_BANK
     _data_kind: ClassVar[DataKind] = "images"
+    _reads_zero_cost: ClassVar[bool] = True
 
     def __init__(self, n_cells: int = 3) -> None:
         self.n_cells = n_cells
@@ -118,9 +119,7 @@ class ConvCell(DiscreteSpace):
                 name = None if node.weights_name is None else f"cell {number} {node.weights_name}"
                 inputs = tuple(places[source] for source in node.inputs)
                 nodes.append(replace(node, inputs=inputs, weights_name=name))
-        readout = Node(
-            "linear", (len(nodes) - 1,), units="n_outputs", weights_name="readout"
-        )
+        readout = Node("linear", (len(nodes) - 1,), units="n_outputs", weights_name="readout")
         return Blueprint((*nodes, readout))
 
     def encode(self, objects: Sequence[str]) -> Motifs:

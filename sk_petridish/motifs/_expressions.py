@@ -210,9 +210,7 @@ def add_nodes(formula: Formula, nodes: list[Node], x: int) -> int:
             case "/":
                 first, second = part.arguments
                 if not second.uses_x:
-                    return add(
-                        "scale", place(first), parameters=(1 / second.constant(),)
-                    )
+                    return add("scale", place(first), parameters=(1 / second.constant(),))
                 inverse = add("reciprocal", place(second))
                 if not first.uses_x:
                     return add("scale", inverse, parameters=(first.constant(),))
@@ -256,4 +254,3 @@ def numbers_of(formula: Formula) -> Iterator[float]:
         yield Formula("/", (Formula(CONSTANT, value=1.0), formula.arguments[1])).constant()
     for part in formula.arguments:
         yield from numbers_of(part)
-

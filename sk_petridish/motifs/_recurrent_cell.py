@@ -140,12 +140,12 @@ class RecurrentCell(DiscreteSpace):
         )
 
     def _columns(self) -> dict[str, int]:
-        if self.n_nodes < 1 or not self.activations or len(set(self.activations)) < len(
-            self.activations
+        if (
+            self.n_nodes < 1
+            or not self.activations
+            or len(set(self.activations)) < len(self.activations)
         ):
-            raise ValueError(
-                f"{self!r} is empty: it needs n_nodes >= 1 and different activations."
-            )
+            raise ValueError(f"{self!r} is empty: it needs n_nodes >= 1 and different activations.")
         if self.average not in ("all", "loose_ends"):
             raise ValueError(f"average must be 'all' or 'loose_ends', got {self.average!r}.")
         columns = {}
@@ -176,9 +176,7 @@ class RecurrentCell(DiscreteSpace):
         pairs = _listed(_form(pairs))
         read = {previous for _, previous in pairs}
         ends = [
-            node
-            for node in range(1, len(pairs) + 1)
-            if self.average == "all" or node not in read
+            node for node in range(1, len(pairs) + 1) if self.average == "all" or node not in read
         ]
         nodes, state = [Node("input"), Node("carried", (0,), units="n_hidden")], []
 

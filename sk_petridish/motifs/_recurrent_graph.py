@@ -196,9 +196,9 @@ class RecurrentGraph(DiscreteSpace):
             Motifs; legal ones are returned as they are.
         """
         rows = super().repair(X)
-        return np.reshape(
-            [_row(*_mended(row), self.max_nodes) for row in rows], rows.shape
-        ).astype(np.float64)
+        return np.reshape([_row(*_mended(row), self.max_nodes) for row in rows], rows.shape).astype(
+            np.float64
+        )
 
     def blueprint(self, row: ArrayLike) -> Blueprint:
         """Describe the recurrent network with this graph.
@@ -308,7 +308,7 @@ class RecurrentGraph(DiscreteSpace):
 
 def _steps(row: Motifs) -> tuple[list[_Step], list[int]]:
     """Read the nodes and the states off a row, whether legal or not."""
-    *numbers, = row.astype(int).tolist()
+    (*numbers,) = row.astype(int).tolist()
     table = [numbers[i : i + 1 + _N_INPUTS] for i in range(0, len(numbers) - _N_STATES, 4)]
     while table and not table[-1][0]:
         if any(table.pop()):
@@ -396,7 +396,9 @@ def _read(recipe: Recipe, max_nodes: int) -> tuple[list[_Step], list[int]]:
         operation = recipe[name]["op"]
         if operation not in _KINDS:
             raise ValueError(f"{name} has an unknown op {operation!r}; known are {list(_KINDS)}.")
-        steps.append(_Step(operation, tuple(references[source] for source in recipe[name]["input"])))
+        steps.append(
+            _Step(operation, tuple(references[source] for source in recipe[name]["input"]))
+        )
         if len(steps[-1].inputs) > _N_INPUTS:
             raise ValueError(f"{name} has more than {_N_INPUTS} inputs.")
     states = [name for name in names if name.startswith("h_new_")]
@@ -432,7 +434,7 @@ def _in_order(recipe: Recipe) -> list[str]:
 
 def _mended(row: Motifs) -> tuple[list[_Step], list[int]]:
     """Make a legal graph of a row in range."""
-    *numbers, = row.astype(int).tolist()
+    (*numbers,) = row.astype(int).tolist()
     table = [numbers[i : i + 1 + _N_INPUTS] for i in range(0, len(numbers) - _N_STATES, 4)]
     there = [position for position, (operation, *_) in enumerate(table) if operation]
     places = {old: new for new, old in enumerate(there)}

@@ -129,9 +129,7 @@ class _Language:
         drawn = np.minimum(drawn, len(self._cumulated) - 1)  # a sum may be below one
         return np.asarray(self._successors[before, last, drawn])
 
-    def write(
-        self, n_texts: int, length: int, generator: np.random.Generator
-    ) -> NDArray[np.int64]:
+    def write(self, n_texts: int, length: int, generator: np.random.Generator) -> NDArray[np.int64]:
         """Write texts of one symbol more than asked for, the last of which is a label only."""
         before, last = generator.integers(0, self.n_symbols, (2, n_texts))
         text = []

@@ -1,0 +1,169 @@
+"""What can be told of motif-networks before any training: zero-cost measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sk_petridish.blueprints import Described, Network, Trace, build_network
+
+from ._dish import Array, Dish, DishBatch
+from ._inner_loss import compared
+
+ZERO_COST = (
+    "gradient",
+    "sensitivity",
+    "input_gradient",
+    "jacobian_covariance",
+    "patterns",
+    "rank",
+    "spread",
+    "reach",
+)
+"""Names of the measures: logarithms of the norm of the loss's gradient with respect to the
+weights, of the sum of its products with the weights (SNIP), and of its norm with respect to
+the inputs; how alike the outputs' gradients of different samples are; how alike the signs of
+hidden units are for them, as the logarithm of a determinant; the effective rank of the
+features; the logarithm of the outputs' standard deviation; and from how many positions of a
+sample its middle is reached."""
+
+# Added to eigenvalues, or to what a logarithm is taken of.
+_LITTLE = 1e-5
+_TINY = 1e-12
+_MAX_NETWORKS = 256
+
+
+def zero_cost(
+    blueprints: Sequence[Described],
+    dishes: Sequence[Dish],
+    *,
+    dtype: torch.dtype,
+    device: str,
+) -> Array:
+    """Measure motif-networks at their initial weights.
+
+    Parameters
+    ----------
+    blueprints : sequence of Blueprint
+        The motifs.
+    dishes : sequence of Dish
+        Where initial weights and samples come from.
+    dtype : torch.dtype
+        Precision.
+    device : str
+        Torch device.
+
+    Returns
+    -------
+    ndarray of shape (n_dishes, n_motifs, 8)
+        The measures of ``ZERO_COST``; those that have no value are 0.
+
+    References
+    ----------
+    .. [1] M. Abdelfattah, A. Mehrotra, L. Dudziak and N. Lane, "Zero-Cost Proxies for
+       Lightweight NAS", 2021, https://arxiv.org/abs/2101.08134
+    .. [2] J. Mellor, J. Turner, A. Storkey and E. Crowley, "Neural Architecture Search
+       without Training", 2021, https://arxiv.org/abs/2006.04647
+    """
+    batch = DishBatch.stack(dishes, dtype, device)
+    size = max(1, _MAX_NETWORKS // len(dishes))
+    pieces = []
+    for start in range(0, len(blueprints), size):
+        network = build_network(
+            blueprints[start : start + size], batch.settings.widths, dtype=dtype, device=device
+        )
+        with torch.enable_grad():
+            pieces.append(_measures(network, batch).detach().cpu().numpy())
+    measured = np.concatenate(pieces, axis=1).astype(np.float64)
+    return np.where(np.isfinite(measured), measured, 0.0)
+
+
+def _measures(network: Network, batch: DishBatch) -> Tensor:
+    theta = network.initial_weights(batch.draw_weights).requires_grad_()
+    shape = (-1, network.n_motifs, *batch.x_train.shape[1:])
+    x = batch.x_train[:, None].expand(shape).clone().requires_grad_()
+    y = batch.y_train[:, None].expand(-1, network.n_motifs, *batch.y_train.shape[1:])
+    trace = network.trace(theta, x)
+    losses = batch.settings.inner.loss_function(*compared(trace.outputs, y))
+    by_theta, by_x = torch.autograd.grad(losses.sum(), (theta, x), retain_graph=True)
+    (jacobian,) = torch.autograd.grad(_projected(trace.outputs), x, retain_graph=True)
+    return torch.stack(
+        [
+            _log(_per_motif(by_theta.square(), network)) / 2,
+            _log(_per_motif((by_theta * theta).abs(), network)),
+            _log(by_x.flatten(2).norm(dim=-1)),
+            _likeness(jacobian.flatten(3)),
+            _patterns(trace, network.n_motifs),
+            _rank(trace.features.flatten(2, -2)),
+            _log(trace.outputs.flatten(2).std(dim=-1)),
+            _reach(trace.outputs, x),
+        ],
+        dim=-1,
+    )
+
+
+def _projected(outputs: Tensor) -> Tensor:
+    """Give a weighted sum of outputs; behind batch normalisation a plain one is constant."""
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(outputs.shape[3:], generator=generator, dtype=torch.float64)
+    return (outputs * weights.to(outputs)).sum()
+
+
+def _log(x: Tensor) -> Tensor:
+    return (x + _TINY).log()
+
+
+def _per_motif(weights: Tensor, network: Network) -> Tensor:
+    """Add up numbers for weights, (n_dishes, n_weights), by motif."""
+    sums = weights.new_zeros(len(weights), network.n_motifs)
+    return sums.index_add(1, network.owners, weights)
+
+
+def _likeness(jacobian: Tensor) -> Tensor:
+    """Score the correlations between rows, (n_dishes, n_motifs, n_samples, n)."""
+    centred = jacobian - jacobian.mean(-1, keepdim=True)
+    rows = centred / (centred.norm(dim=-1, keepdim=True) + _TINY)
+    eigenvalues = torch.linalg.eigvalsh(rows @ rows.mT).clamp(min=0) + _LITTLE
+    return (eigenvalues.log() + 1 / eigenvalues).mean(-1).log1p()
+
+
+def _patterns(trace: Trace, n_motifs: int) -> Tensor:
+    """Compare the samples' patterns of signs of hidden units."""
+    n_dishes, _, n_samples = trace.outputs.shape[:3]
+    agreeing = trace.outputs.new_zeros(n_dishes, n_motifs, n_samples, n_samples)
+    counted = trace.outputs.new_zeros(n_motifs)
+    for motifs, values in trace.hidden:
+        on = (values > 0).to(values.dtype).flatten(3)
+        off = 1 - on
+        index = torch.tensor(motifs, device=values.device)
+        agreeing = agreeing.index_add(1, index, on @ on.mT + off @ off.mT)
+        counted = counted.index_add(0, index, values.new_full((len(motifs),), on.shape[-1]))
+    kernel = agreeing / counted.clamp(min=1)[:, None, None]
+    ridge = _LITTLE * torch.eye(n_samples, dtype=kernel.dtype, device=kernel.device)
+    return torch.linalg.slogdet(kernel + ridge).logabsdet / n_samples
+
+
+def _rank(features: Tensor) -> Tensor:
+    """Give the effective rank of features, (n_dishes, n_motifs, n, width)."""
+    centred = features - features.mean(-2, keepdim=True)
+    return _effective_number(torch.linalg.svdvals(centred))
+
+
+def _reach(outputs: Tensor, x: Tensor) -> Tensor:
+    """Count the positions of a sample that its last output, or its middle one, depends on."""
+    positions = x.shape[3:-1]
+    if not positions:
+        return x.new_zeros(x.shape[:2])
+    place = tuple(n - 1 if len(positions) == 1 else n // 2 for n in positions)
+    here = outputs[(slice(None), slice(None), slice(None), *place)]
+    (gradient,) = torch.autograd.grad(_projected(here), x)
+    return _effective_number(gradient.abs().sum(-1).flatten(3).sum(2))
+
+
+def _effective_number(amounts: Tensor) -> Tensor:
+    """Give how many amounts there would be, were they equal: exp of their shares' entropy."""
+    shares = amounts / (amounts.sum(-1, keepdim=True) + _TINY)
+    return (-(shares * _log(shares)).sum(-1)).exp()
