@@ -65,15 +65,21 @@ def make_surrogate(
         (name, PetriDishRegressor(**settings, n_jobs=n_jobs))
         for name, settings in motif_space.bank().items()
     ]
-    # One average per block: a single one of all features is worse.
-    blocks = [_block("dishes", PetriDishTransformer(
+    dishes = PetriDishTransformer(
         motif_space, dishes=bank, average=True, random_state=random_state
-    ), random_state)]  # fmt: skip
-    if motif_space.reads_zero_cost:
-        blocks.append(_block("zero_cost", PetriDishTransformer(
-            motif_space, dishes=bank[:1], curves=(), zero_cost=True, average=True,
+    )
+    # One average per block, so that the few zero-cost measures count as much as the bank.
+    blocks = [_block("dishes", dishes, random_state)]
+    if (settings := motif_space.zero_cost()) is not None:
+        before_training = PetriDishTransformer(
+            motif_space,
+            dishes=[("start", PetriDishRegressor(**settings))],
+            curves=(),
+            zero_cost=True,
+            average=True,
             random_state=random_state,
-        ), random_state))  # fmt: skip
+        )
+        blocks.append(_block("zero_cost", before_training, random_state))
     regressor = blocks[0][1] if len(blocks) == 1 else VotingRegressor(blocks)
     return TransformedTargetRegressor(regressor, transformer=NormalScores())
 

@@ -197,7 +197,7 @@ class Blueprint:
                     f"Node {position} ({node.operation}) reads inputs of different "
                     f"widths: {sorted(sources)}."
                 )
-            units.append(node.units or next(iter(sources)))
+            units.append(node.units or min(sources))
             if (
                 node.operation != CARRIED
                 and get_operation(node.operation).keeps_width

@@ -41,6 +41,8 @@ class Operation:
     weight_shapes : callable
         ``weight_shapes(n_in, n_out) -> {role: shape}``, the trainable weights. A
         node of an operation without any is as wide as its inputs.
+    bends : bool
+        Whether it is an activation: elementwise, and not linear.
     keeps_width : bool
         Whether an operation with weights must be as wide as its input.
     commutes : bool
@@ -57,6 +59,7 @@ class Operation:
     arity: int | None = 1
     parameters: tuple[str, ...] = ()
     weight_shapes: WeightShapes = _no_weights
+    bends: bool = False
     keeps_width: bool = False
     commutes: bool = False
     patch: int = 1
@@ -135,8 +138,9 @@ def _times(x: Tensor, weight: Tensor) -> Tensor:
     """Multiply the last axis by a matrix, whatever axes of positions lie before it."""
     batch = weight.ndim - 2
     if x.ndim == batch + 2:
-        return x @ weight
-    return (x.flatten(batch, -2) @ weight).unflatten(batch, x.shape[batch:-1])
+        return torch.matmul(x, weight)
+    product: Tensor = torch.matmul(x.flatten(batch, -2), weight)
+    return product.view(*product.shape[:batch], *x.shape[batch:-1], product.shape[-1])
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -249,19 +253,19 @@ register_operation(Operation("linear", _linear, weight_shapes=_linear_shapes))
 register_operation(Operation("project", _times, weight_shapes=_project_shapes))
 # The bias alone.
 register_operation(Operation("bias", torch.add, weight_shapes=_bias_shapes, keeps_width=True))
-register_operation(Operation("sigmoid", _sigmoid, parameters=("slope",)))
-register_operation(Operation("tanh", torch.tanh))
-register_operation(Operation("relu", F.relu))
-register_operation(Operation("leaky_relu", F.leaky_relu))
-register_operation(Operation("elu", F.elu))
-register_operation(Operation("softplus", _softplus))
-register_operation(Operation("exp", torch.exp))
-register_operation(Operation("sqrt", torch.sqrt))
-register_operation(Operation("reciprocal", torch.reciprocal))
-register_operation(Operation("abs", torch.abs))
-register_operation(Operation("erf", torch.erf))
-register_operation(Operation("sin", torch.sin))
-register_operation(Operation("cos", torch.cos))
+register_operation(Operation("sigmoid", _sigmoid, parameters=("slope",), bends=True))
+register_operation(Operation("tanh", torch.tanh, bends=True))
+register_operation(Operation("relu", F.relu, bends=True))
+register_operation(Operation("leaky_relu", F.leaky_relu, bends=True))
+register_operation(Operation("elu", F.elu, bends=True))
+register_operation(Operation("softplus", _softplus, bends=True))
+register_operation(Operation("exp", torch.exp, bends=True))
+register_operation(Operation("sqrt", torch.sqrt, bends=True))
+register_operation(Operation("reciprocal", torch.reciprocal, bends=True))
+register_operation(Operation("abs", torch.abs, bends=True))
+register_operation(Operation("erf", torch.erf, bends=True))
+register_operation(Operation("sin", torch.sin, bends=True))
+register_operation(Operation("cos", torch.cos, bends=True))
 register_operation(Operation("identity", _identity))
 register_operation(Operation("zero", _zero))
 register_operation(Operation("scale", _scale, parameters=("factor",)))

@@ -67,8 +67,8 @@ class Trace(NamedTuple):
     outputs : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_outputs)
         As :meth:`SuperNetwork.forward` gives them.
     hidden : list of (tuple of int, Tensor) tuples
-        Values of all nodes that own weights: for some nodes, the motifs that they belong
-        to, and a tensor of shape (n_dishes, n_nodes, n_samples[, ...], width).
+        What activations read: for some of these nodes, the motifs that they belong to,
+        and a tensor of shape (n_dishes, n_nodes, n_samples[, ...], width).
     features : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], width)
         What the output's node reads.
     """
@@ -276,11 +276,10 @@ class SuperNetwork:
         """
         own = self._own(weights)
         steps = list(self._in_time(x, own)) if x.ndim == _SEQUENCES else [self._at_once(x, own)]
-        first = 1 + len(self._carried_widths)  # behind inputs and what is carried
         hidden = [
-            (group.motifs, _through_time([values[number] for values in steps]))
-            for number, group in enumerate(self._groups, start=first)
-            if group.shapes
+            (group.motifs, _through_time([group.arguments[0](values) for values in steps]))
+            for group in self._groups
+            if group.operation.bends
         ]
         return Trace(
             _through_time([self._readout(values) for values in steps]),

@@ -11,8 +11,8 @@ import torch
 from numba import config as numba_config
 
 from sk_petridish.blueprints import (
+    Blueprint,
     Described,
-    ModuleBlueprint,
     Network,
     Widths,
     build_network,
@@ -134,9 +134,8 @@ class NumbaEngine:
 
     def build(self, blueprints: Sequence[Described], widths: Widths) -> fused.FusedNetwork:
         """Prepare motif-networks."""
-        return fused.FusedNetwork(
-            blueprints, widths, np.dtype(str(self.dtype).removeprefix("torch."))
-        )
+        graphs = [one for one in blueprints if isinstance(one, Blueprint)]
+        return fused.FusedNetwork(graphs, widths, np.dtype(str(self.dtype).removeprefix("torch.")))
 
     def curves(
         self, network: fused.FusedNetwork, dishes: DishBatch, checkpoints: Sequence[int]
@@ -193,9 +192,10 @@ def _obstacle(blueprints: Sequence[Described], device: str) -> str | None:
     """Say why the fused engine cannot run motifs, if it cannot."""
     if torch.device(device).type != "cpu":
         return f"runs on the CPU only, but device is {device!r}"
-    if any(isinstance(blueprint, ModuleBlueprint) for blueprint in blueprints):
+    graphs = [one for one in blueprints if isinstance(one, Blueprint)]
+    if len(graphs) < len(blueprints):
         return "has no kernels for modules of a ModuleMotif"
-    if missing := fused.without_kernel(blueprints):
+    if missing := fused.without_kernel(graphs):
         return f"has no kernel for the operations {missing}"
     if numba_config.DISABLE_JIT:
         return "needs Numba's compiler, which NUMBA_DISABLE_JIT switches off"

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 class InitialWeights:
     """How a dish draws theta_init.
 
-    Every weight is keyed by the dish's seed, its node's key (its position, or
-    the name of its weights) and its role, and by nothing else: motif-networks share what they have in common
-    (section 3.1), and a prediction does not depend on the rest of its batch.
+    Every weight is keyed by the dish's seed, its node's key (its position, or the
+    name of its weights) and its role, and by nothing else: motif-networks share what
+    they have in common (section 3.1), and a prediction does not depend on the rest of
+    its batch.
 
     Parameters
     ----------

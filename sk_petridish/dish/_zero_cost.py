@@ -127,7 +127,8 @@ def _likeness(jacobian: Tensor) -> Tensor:
     centred = jacobian - jacobian.mean(-1, keepdim=True)
     rows = centred / (centred.norm(dim=-1, keepdim=True) + _TINY)
     eigenvalues = torch.linalg.eigvalsh(rows @ rows.mT).clamp(min=0) + _LITTLE
-    return (eigenvalues.log() + 1 / eigenvalues).mean(-1).log1p()
+    scores: Tensor = eigenvalues.log() + 1 / eigenvalues
+    return scores.mean(-1).log1p()
 
 
 def _patterns(trace: Trace, n_motifs: int) -> Tensor:
@@ -141,9 +142,11 @@ def _patterns(trace: Trace, n_motifs: int) -> Tensor:
         index = torch.tensor(motifs, device=values.device)
         agreeing = agreeing.index_add(1, index, on @ on.mT + off @ off.mT)
         counted = counted.index_add(0, index, values.new_full((len(motifs),), on.shape[-1]))
-    kernel = agreeing / counted.clamp(min=1)[:, None, None]
+    counted = counted.clamp(min=1)
+    kernel = agreeing / counted[:, None, None]
     ridge = _LITTLE * torch.eye(n_samples, dtype=kernel.dtype, device=kernel.device)
-    return torch.linalg.slogdet(kernel + ridge).logabsdet / n_samples
+    determinants: Tensor = torch.linalg.slogdet(kernel + ridge).logabsdet
+    return determinants / n_samples + counted.log()
 
 
 def _rank(features: Tensor) -> Tensor:
@@ -158,7 +161,7 @@ def _reach(outputs: Tensor, x: Tensor) -> Tensor:
     if not positions:
         return x.new_zeros(x.shape[:2])
     place = tuple(n - 1 if len(positions) == 1 else n // 2 for n in positions)
-    here = outputs[(slice(None), slice(None), slice(None), *place)]
+    here = outputs.movedim((0, 1, 2), (-3, -2, -1))[place].movedim((-3, -2, -1), (0, 1, 2))
     (gradient,) = torch.autograd.grad(_projected(here), x)
     return _effective_number(gradient.abs().sum(-1).flatten(3).sum(2))
 

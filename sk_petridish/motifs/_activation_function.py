@@ -133,7 +133,8 @@ class ActivationFunction(MotifSpace):
         numbered = ", ".join(f"{number}: {name}" for name, number in _NUMBERS.items())
         return (
             f"A row of X is one motif: an activation function in prefix order, for each of "
-            f"{self.max_nodes} places the number of a function (0: none; {numbered}) and a constant."
+            f"{self.max_nodes} places the number of a function (0: none; {numbered}) and a "
+            "constant."
         )
 
     def validate(self, X: ArrayLike) -> Motifs:

@@ -16,7 +16,7 @@ from optuna.distributions import (
 )
 from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
 from sk_petridish.blueprints import Described
 
@@ -42,17 +42,12 @@ class MotifSpace(ABC, BaseEstimator):
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": PAPER, "paper": PAPER}
     _bank: ClassVar[dict[str, dict[str, Any]]] = {"dish": {"n_dishes": 4}}
     _data_kind: ClassVar[DataKind] = "vectors"
-    _reads_zero_cost: ClassVar[bool] = False
+    _zero_cost: ClassVar[dict[str, Any] | None] = None
 
     @property
     def data_kind(self) -> DataKind:
         """What the motifs' networks read: plain vectors, sequences or images."""
         return self._data_kind
-
-    @property
-    def reads_zero_cost(self) -> bool:
-        """Whether zero-cost measures are recommended beside what dishes measure."""
-        return self._reads_zero_cost
 
     @property
     @abstractmethod
@@ -232,6 +227,23 @@ class MotifSpace(ABC, BaseEstimator):
         ['scale1', 'scale2', 'scale4']
         """
         return {name: dict(settings) for name, settings in self._bank.items()}
+
+    def zero_cost(self) -> dict[str, Any] | None:
+        """Give the dishes whose zero-cost measures are worth reading beside those of a bank.
+
+        Returns
+        -------
+        dict or None
+            Keyword arguments of :class:`~sk_petridish.PetriDishRegressor`; None where no
+            gain was measured.
+
+        Examples
+        --------
+        >>> from sk_petridish.motifs import ConvCell
+        >>> ConvCell().zero_cost()["n_hidden"]
+        16
+        """
+        return None if self._zero_cost is None else dict(self._zero_cost)
 
     def hyperparameters(self) -> dict[str, BaseDistribution]:
         """Give the ranges in which dish settings are selected (appendix A.1).

@@ -15,7 +15,7 @@ from sk_petridish.blueprints import Blueprint, Node, canonical
 
 from ._base import DataKind, Motifs
 from ._discrete import DiscreteSpace
-from ._settings import CONV, CONV_BANK
+from ._settings import CONV, CONV_BANK, CONV_ZERO_COST
 
 _OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 # From and to which of the four feature maps, in the order of the strings.
@@ -68,7 +68,7 @@ class ConvCell(DiscreteSpace):
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": CONV, "paper": CONV}
     _bank: ClassVar[dict[str, dict[str, Any]]] = CONV_BANK
     _data_kind: ClassVar[DataKind] = "images"
-    _reads_zero_cost: ClassVar[bool] = True
+    _zero_cost: ClassVar[dict[str, Any] | None] = CONV_ZERO_COST
 
     def __init__(self, n_cells: int = 3) -> None:
         self.n_cells = n_cells

@@ -303,8 +303,8 @@ def _nearest(distribution: BaseDistribution, column: Motifs) -> Motifs:
     """Give the nearest numbers that a distribution has."""
     match distribution:
         case CategoricalDistribution(choices=choices):
-            numbers = np.asarray(choices, dtype=np.float64)
-            return numbers[np.abs(column[:, None] - numbers).argmin(axis=1)]
+            numbers: Motifs = np.asarray(choices, dtype=np.float64)
+            return np.asarray(numbers[np.abs(column[:, None] - numbers).argmin(axis=1)])
         case (
             IntDistribution(low=low, high=high, step=step)
             | FloatDistribution(low=low, high=high, step=step)

@@ -370,7 +370,7 @@ def _form(pairs: Pairs) -> tuple[_Form, ...]:
 
 
 def _listed(form: tuple[_Form, ...]) -> list[tuple[str, int]]:
-    """Number the nodes of a tree, children after their parents."""
+    """List the nodes of a tree, children after their parents."""
     pairs: list[tuple[str, int]] = []
     pending = [(0, form)]
     while pending:

@@ -109,9 +109,10 @@ class RecurrentGraph(DiscreteSpace):
     @property
     def row_description(self) -> str:
         """One sentence that says what a row of ``X`` is."""
+        operations = ", ".join(f"{number}: {name}" for number, name in enumerate(_KINDS, 1))
         return (
-            f"A row of X is one motif: for each of {self.max_nodes} nodes of a recurrent graph its "
-            f"operation (0: no node; {', '.join(f'{i}: {n}' for i, n in enumerate(_KINDS, 1))}) and "
+            f"A row of X is one motif: for each of {self.max_nodes} nodes of a recurrent graph "
+            f"its operation (0: no node; {operations}) and "
             "three inputs (0: none, 1: x, 2 to 4: the states before, from 5 on: nodes), and then "
             "the nodes that become the three states, plus 1 (0: no such state)."
         )

@@ -84,7 +84,8 @@ class MarkovTask(Task):
         if len(positions) == 2:
             here, following = self._images(language, n_samples, *positions, generator)
         else:
-            text = language.write(n_samples, *(positions or (1,)), generator)
+            length = positions[0] if positions else 1
+            text = language.write(n_samples, length, generator)
             here, following = text[:, :-1], text[:, 1:]
         shape = (n_samples, *positions)
         x = one_hot(here.reshape(shape), n_inputs)

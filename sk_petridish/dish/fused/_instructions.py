@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ._compile import compiled, inlined
-from ._functions import exponential, expm1_of_negative, sigmoid, softplus, tanh
+from ._functions import expm1_of_negative, exponential, sigmoid, softplus, tanh
 from ._vectors import (
     add_totals,
     constant,
