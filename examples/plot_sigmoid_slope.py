@@ -25,7 +25,7 @@ import numpy as np
 from sk_petridish import PetriDishRegressor
 from sk_petridish.baselines import NeuralSurrogate
 from sk_petridish.datasets import load_sigmoid_slopes
-from sk_petridish.inspection import MotifDisplay, OuterLoopDisplay, SyntheticDataDisplay
+from sk_petridish.inspection import OuterLoopDisplay, ParameterDisplay, SyntheticDataDisplay
 from sk_petridish.metrics import spearman_score
 
 LOW, HIGH = 0.37, 1.50
@@ -71,7 +71,7 @@ def draw(title, names, path):
     """Plot predictions of some surrogates over the ground truth."""
     _, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for name, color in names.items():
-        MotifDisplay.from_estimator(
+        ParameterDisplay.from_estimator(
             surrogates[name],
             table.data,
             errors,

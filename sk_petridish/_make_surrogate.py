@@ -65,9 +65,7 @@ def make_surrogate(
         (name, PetriDishRegressor(**settings, n_jobs=n_jobs))
         for name, settings in motif_space.bank().items()
     ]
-    dishes = PetriDishTransformer(
-        motif_space, dishes=bank, average=True, random_state=random_state
-    )
+    dishes = PetriDishTransformer(motif_space, dishes=bank, average=True, random_state=random_state)
     # One average per block, so that the few zero-cost measures count as much as the bank.
     blocks = [_block("dishes", dishes, random_state)]
     if (settings := motif_space.zero_cost()) is not None:

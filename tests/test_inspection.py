@@ -16,8 +16,8 @@ from small_regressors import fast
 
 from sk_petridish.dish import draw_dish
 from sk_petridish.inspection import (
-    MotifDisplay,
     OuterLoopDisplay,
+    ParameterDisplay,
     SurrogateDisplay,
     SyntheticDataDisplay,
 )
@@ -80,7 +80,7 @@ def test_lengths_must_agree():
 
 def test_figure_1_is_one_call(dish):
     X = np.array([[0.1], [2.0]])
-    display = MotifDisplay.from_estimator(dish, X, [0.03, 0.05], y_stderr=[0.01, 0.02])
+    display = ParameterDisplay.from_estimator(dish, X, [0.03, 0.05], y_stderr=[0.01, 0.02])
     x, predicted = display.line_.get_data()
     assert (x[0], x[-1], len(x)) == (0.1, 2.0, 100)
     np.testing.assert_array_equal(predicted, dish.predict(x[:, None]))
@@ -98,17 +98,17 @@ def test_figure_1_is_one_call(dish):
 def test_a_surrogate_that_knows_the_name_of_its_column_is_drawn_quietly():
     frame = pd.DataFrame({"slope": SLOPES.ravel()})
     dish = fast(n_dishes=1).fit(frame, LOSSES)
-    assert len(MotifDisplay.from_estimator(dish, frame, pd.Series(LOSSES)).x) == 100
+    assert len(ParameterDisplay.from_estimator(dish, frame, pd.Series(LOSSES)).x) == 100
     SurrogateDisplay.from_estimator(dish, frame, pd.Series(LOSSES, index=range(5, 13)))
 
 
 def test_several_surrogates_share_axes(dish):
-    first = MotifDisplay.from_estimator(dish, SLOPES, LOSSES, label="dish")
+    first = ParameterDisplay.from_estimator(dish, SLOPES, LOSSES, label="dish")
     line = LinearRegression().fit(SLOPES, LOSSES)
-    second = MotifDisplay.from_estimator(line, SLOPES, LOSSES, ax=first.ax_, label="line")
+    second = ParameterDisplay.from_estimator(line, SLOPES, LOSSES, ax=first.ax_, label="line")
     labels = second.ax_.get_legend_handles_labels()[1]
     assert sorted(labels) == ["dish", "learned from", "line", "measured"]
-    again = MotifDisplay.from_estimator(dish, x_range=(0.0, 3.0), n_points=7, ax=first.ax_)
+    again = ParameterDisplay.from_estimator(dish, x_range=(0.0, 3.0), n_points=7, ax=first.ax_)
     assert len(again.ax_.patches) == 1
     np.testing.assert_allclose(again.x, np.linspace(0, 3, 7))
 
@@ -117,9 +117,9 @@ def test_a_motif_of_two_parameters_is_no_line(dish):
     rows = np.hstack([SLOPES, SLOPES])
     plane = LinearRegression().fit(rows, LOSSES)
     with pytest.raises(ValueError, match="motifs with one parameter"):
-        MotifDisplay.from_estimator(plane, rows, LOSSES)
+        ParameterDisplay.from_estimator(plane, rows, LOSSES)
     with pytest.raises(ValueError, match="Give x_range, or X"):
-        MotifDisplay.from_estimator(LinearRegression().fit(SLOPES, LOSSES))
+        ParameterDisplay.from_estimator(LinearRegression().fit(SLOPES, LOSSES))
 
 
 def test_learning_curves(dish):
@@ -187,6 +187,6 @@ def test_sequences_are_drawn_side_by_side():
 
 def test_without_matplotlib_the_error_says_what_to_do(dish, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    for display in (SurrogateDisplay, MotifDisplay):
+    for display in (SurrogateDisplay, ParameterDisplay):
         with pytest.raises(ImportError, match=f"{display.__name__} draws with matplotlib"):
             display.from_estimator(dish, SLOPES, LOSSES)

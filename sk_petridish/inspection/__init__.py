@@ -2,7 +2,20 @@
 
 from ._motif import MotifDisplay
 from ._outer_loop import OuterLoopDisplay
+from ._parameter import ParameterDisplay
 from ._surrogate import SurrogateDisplay
 from ._synthetic_data import SyntheticDataDisplay
 
-__all__ = ["MotifDisplay", "OuterLoopDisplay", "SurrogateDisplay", "SyntheticDataDisplay"]
+__all__ = [
+    "MotifDisplay",
+    "OuterLoopDisplay",
+    "ParameterDisplay",
+    "SurrogateDisplay",
+    "SyntheticDataDisplay",
+]
+    "MotifDisplay",
+    "OuterLoopDisplay",
+    "ParameterDisplay",
+    "SurrogateDisplay",
+    "SyntheticDataDisplay",
+]

@@ -1,37 +1,30 @@
-"""Predictions along a motif with one parameter: the paper's Figure 1."""
+"""Motifs themselves: graphs of cells and curves of activation functions."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
+
+from sk_petridish.motifs import MotifGraph, MotifSpace
 
 from ._axes import get_axes
-from ._surrogate import predict_with_spread
+
+_BOX = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": "tab:blue"}
 
 
 class MotifDisplay:
-    """Predicted loss along a motif with one parameter, as in Figure 1 of the paper.
+    """A motif to look at: the graph of a cell, or the curve of an activation function.
 
-    Make one with :meth:`from_estimator` or :meth:`from_predictions`.
+    Make one with :meth:`from_motif`.
 
     Parameters
     ----------
-    x : ndarray of shape (n_points,)
-        Values of the parameter, increasing.
-    y_pred : ndarray of shape (n_points,)
-        Predicted losses.
-    y_std : ndarray of shape (n_points,), default=None
-        Standard deviation of the predictions' errors.
-    x_known, y_known : ndarray of shape (n_known,), default=None
-        Parameters and measured losses that were learned from.
-    x_true, y_true : ndarray of shape (n_motifs,), default=None
-        Parameters and measured losses to compare with.
-    y_stderr : ndarray of shape (n_motifs,), default=None
-        Standard errors of ``y_true``.
+    graph : MotifGraph, default=None
+        The nodes and arrows to draw.
+    curve : tuple of two ndarray of shape (n_points,), default=None
+        Arguments and values to draw in place of a graph.
 
     Attributes
     ----------
@@ -39,88 +32,56 @@ class MotifDisplay:
         What was drawn on.
     figure_ : matplotlib Figure
         Its figure.
-    line_ : matplotlib artist
-        The predictions.
-    best_ : float
-        The parameter of lowest predicted loss.
 
     See Also
     --------
-    SurrogateDisplay : Predictions against measurements, for any motif.
+    ParameterDisplay : Predictions along a motif with one parameter.
 
     References
     ----------
     .. [1] A. Rawal, J. Lehman, F. P. Such, J. Clune and K. O. Stanley, "Synthetic Petri
-       Dish: A Novel Surrogate Model for Rapid Architecture Search", 2020, Figure 1.
+       Dish: A Novel Surrogate Model for Rapid Architecture Search", 2020, Figure 5.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sk_petridish import PetriDishRegressor
     >>> from sk_petridish.inspection import MotifDisplay
-    >>> slopes = np.linspace(0.4, 1.5, 8)[:, None]
-    >>> dish = PetriDishRegressor(n_dishes=2, max_iter=5, random_state=0)
-    >>> dish = dish.fit(slopes, 0.02 + 0.01 * slopes.ravel())
-    >>> MotifDisplay.from_estimator(dish, x_range=(0.01, 2.01)).line_.get_label()
-    'PetriDishRegressor'
+    >>> from sk_petridish.motifs import PUBLISHED_CELLS, RecurrentCell
+    >>> space = RecurrentCell()
+    >>> row = space.encode([PUBLISHED_CELLS["NAO"]])[0]
+    >>> len(MotifDisplay.from_motif(space, row).ax_.texts)
+    15
     """
 
     def __init__(
         self,
         *,
-        x: NDArray[np.float64],
-        y_pred: NDArray[np.float64],
-        y_std: NDArray[np.float64] | None = None,
-        x_known: NDArray[np.float64] | None = None,
-        y_known: NDArray[np.float64] | None = None,
-        x_true: NDArray[np.float64] | None = None,
-        y_true: NDArray[np.float64] | None = None,
-        y_stderr: NDArray[np.float64] | None = None,
+        graph: MotifGraph | None = None,
+        curve: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
     ) -> None:
-        self.x = x
-        self.y_pred = y_pred
-        self.y_std = y_std
-        self.x_known = x_known
-        self.y_known = y_known
-        self.x_true = x_true
-        self.y_true = y_true
-        self.y_stderr = y_stderr
+        self.graph = graph
+        self.curve = curve
 
     @classmethod
-    def from_estimator(
+    def from_motif(
         cls,
-        estimator: Any,
-        X: ArrayLike | None = None,
-        y: ArrayLike | None = None,
+        motif_space: MotifSpace,
+        row: ArrayLike,
         *,
-        y_stderr: ArrayLike | None = None,
-        x_range: tuple[float, float] | None = None,
-        n_points: int = 100,
+        x_range: tuple[float, float] = (-4.0, 4.0),
         ax: Any = None,
-        **kwargs: Any,
     ) -> MotifDisplay:
-        """Predict along the parameter and draw.
+        """Draw a motif.
 
         Parameters
         ----------
-        estimator : fitted regressor
-            A surrogate of motifs with one column. What a
-            :class:`~sk_petridish.PetriDishRegressor` learned from is shaded, and its
-            predictions have a band of one standard deviation.
-        X : array-like of shape (n_motifs, 1), default=None
-            Motifs to compare with.
-        y : array-like of shape (n_motifs,), default=None
-            Their measured losses.
-        y_stderr : array-like of shape (n_motifs,), default=None
-            The standard errors of these.
-        x_range : tuple of two floats, default=None
-            From where to where to predict; ``None``: the range of what is known.
-        n_points : int, default=100
-            How many motifs to predict.
+        motif_space : MotifSpace
+            What the row means.
+        row : array-like of shape (n_features,)
+            The motif.
+        x_range : tuple of two floats, default=(-4.0, 4.0)
+            From where to where an activation function is drawn.
         ax : matplotlib Axes, default=None
             What to draw on; new ones otherwise.
-        **kwargs : dict
-            For :meth:`matplotlib.axes.Axes.plot`.
 
         Returns
         -------
@@ -130,94 +91,13 @@ class MotifDisplay:
         Raises
         ------
         ValueError
-            If motifs have more than one column, or nothing says how far to predict.
+            If the row is no motif, or its network is a module.
         """
-        rows = None if X is None else check_array(X, dtype=np.float64)
-        known = getattr(estimator, "X_train_", None)
-        values = [motifs for motifs in (rows, known) if motifs is not None]
-        if any(motifs.shape[1] != 1 for motifs in values):
-            raise ValueError("MotifDisplay draws motifs with one parameter, a column of X.")
-        if x_range is None:
-            if not values:
-                raise ValueError("Give x_range, or X, to say how far to predict.")
-            x_range = (
-                min(motifs.min() for motifs in values),
-                max(motifs.max() for motifs in values),
-            )
-        x = np.linspace(*x_range, n_points)
-        with warnings.catch_warnings():
-            # There is but one column, whatever its name was in fit.
-            warnings.filterwarnings("ignore", "X does not have valid feature names")
-            predicted, std = predict_with_spread(estimator, x[:, None])
-        kwargs.setdefault("label", type(estimator).__name__)
-        return cls.from_predictions(
-            x,
-            predicted,
-            y_std=std,
-            x_known=None if known is None else known.ravel(),
-            y_known=None if known is None else estimator.y_train_,
-            x_true=None if rows is None or y is None else rows.ravel(),
-            y_true=y,
-            y_stderr=y_stderr,
-            ax=ax,
-            **kwargs,
-        )
-
-    @classmethod
-    def from_predictions(
-        cls,
-        x: ArrayLike,
-        y_pred: ArrayLike,
-        *,
-        y_std: ArrayLike | None = None,
-        x_known: ArrayLike | None = None,
-        y_known: ArrayLike | None = None,
-        x_true: ArrayLike | None = None,
-        y_true: ArrayLike | None = None,
-        y_stderr: ArrayLike | None = None,
-        ax: Any = None,
-        **kwargs: Any,
-    ) -> MotifDisplay:
-        """Draw predictions.
-
-        Parameters
-        ----------
-        x : array-like of shape (n_points,)
-            Values of the parameter, increasing.
-        y_pred : array-like of shape (n_points,)
-            Predicted losses.
-        y_std : array-like of shape (n_points,), default=None
-            Standard deviation of the predictions' errors.
-        x_known, y_known : array-like of shape (n_known,), default=None
-            Parameters and measured losses that were learned from; their interval is shaded.
-        x_true, y_true : array-like of shape (n_motifs,), default=None
-            Parameters and measured losses to compare with.
-        y_stderr : array-like of shape (n_motifs,), default=None
-            Standard errors of ``y_true``.
-        ax : matplotlib Axes, default=None
-            What to draw on; new ones otherwise.
-        **kwargs : dict
-            For :meth:`matplotlib.axes.Axes.plot`.
-
-        Returns
-        -------
-        MotifDisplay
-            The display.
-        """
-        data = {
-            "x": x,
-            "y_pred": y_pred,
-            "y_std": y_std,
-            "x_known": x_known,
-            "y_known": y_known,
-            "x_true": x_true,
-            "y_true": y_true,
-            "y_stderr": y_stderr,
-        }
-        arrays: dict[str, Any] = {
-            name: None if values is None else np.asarray(values) for name, values in data.items()
-        }
-        return cls(**arrays).plot(ax=ax, **kwargs)
+        activation = getattr(motif_space, "activation", None)
+        if activation is None:
+            return cls(graph=motif_space.graph(row)).plot(ax=ax)
+        x = np.linspace(*x_range, 201)
+        return cls(curve=(x, activation(row, x))).plot(ax=ax)
 
     def plot(self, *, ax: Any = None, **kwargs: Any) -> MotifDisplay:
         """Draw.
@@ -225,10 +105,9 @@ class MotifDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            What to draw on; new ones otherwise. Displays of several surrogates may share
-            them.
+            What to draw on; new ones otherwise.
         **kwargs : dict
-            For :meth:`matplotlib.axes.Axes.plot`.
+            For :meth:`matplotlib.axes.Axes.plot`, of a curve.
 
         Returns
         -------
@@ -236,25 +115,72 @@ class MotifDisplay:
             The display.
         """
         ax = get_axes(type(self), ax)
-        drawn = ax.get_legend_handles_labels()[1]  # by another display on the same axes
-        if self.x_known is not None and "learned from" not in drawn:
-            low, high = self.x_known.min(), self.x_known.max()
-            ax.axvspan(low, high, color="tab:blue", alpha=0.12, linewidth=0)
-        if self.x_true is not None and "measured" not in drawn:
-            style = {"fmt": "D", "markersize": 3, "linewidth": 0.8, "color": "tab:blue"}
-            ax.errorbar(
-                self.x_true, self.y_true, yerr=self.y_stderr, label="measured", zorder=1, **style
-            )
-        if self.x_known is not None and "learned from" not in drawn:
-            style = {"color": "none", "edgecolor": "k", "s": 30, "zorder": 3}
-            ax.scatter(self.x_known, self.y_known, label="learned from", **style)
-        (self.line_,) = ax.plot(self.x, self.y_pred, **({"linewidth": 2} | kwargs))
-        if self.y_std is not None:
-            low, high = self.y_pred - self.y_std, self.y_pred + self.y_std
-            color = self.line_.get_color()
-            ax.fill_between(self.x, low, high, color=color, alpha=0.15, linewidth=0)
-        ax.set(xlabel="parameter of the motif", ylabel="loss")
-        ax.legend(frameon=False)
-        self.best_ = float(self.x[np.argmin(self.y_pred)])
+        if self.curve is not None:
+            ax.plot(*self.curve, **kwargs)
+            ax.axhline(0.0, color="grey", linewidth=0.5)
+            ax.axvline(0.0, color="grey", linewidth=0.5)
+            ax.set(xlabel="x", ylabel="activation")
+        if self.graph is not None:
+            self._draw_graph(self.graph, ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _draw_graph(self, graph: MotifGraph, ax: Any) -> None:
+        places = _layout(graph)
+        for number, edge in enumerate(graph.edges):
+            start, end = places[edge.source], places[edge.target]
+            # Bent where an arrow would run through the layers in between.
+            bend = 0.0 if end[1] - start[1] <= 1 and not edge.carried else 0.25
+            bend *= 1 if number % 2 else -1
+            style = {
+                "arrowstyle": "-|>",
+                "color": "0.4",
+                "linestyle": "--" if edge.carried else "-",
+                "connectionstyle": f"arc3,rad={bend}",
+                "shrinkA": 12,
+                "shrinkB": 12,
+            }
+            ax.annotate("", xy=end, xytext=start, arrowprops=style)
+            if edge.label:
+                middle = (np.asarray(start) + np.asarray(end)) / 2
+                # To the side to which arc3 bends.
+                aside = bend / 2 * np.array([end[1] - start[1], start[0] - end[0]])
+                ax.annotate(
+                    edge.label,
+                    middle + aside,
+                    ha="center",
+                    va="center",
+                    fontsize="small",
+                    backgroundcolor="white",
+                )
+        for label, (x, y) in zip(graph.labels, places, strict=True):
+            ax.text(x, y, label, ha="center", va="center", bbox=_BOX)
+        columns, layers = np.array(places).T
+        ax.set(xlim=(columns.min() - 0.7, columns.max() + 0.7))
+        ax.set(ylim=(layers.max() + 0.5, layers.min() - 0.5))
+        ax.set_axis_off()
+
+
+def _layout(graph: MotifGraph) -> list[tuple[float, float]]:
+    """Place nodes in layers below what they read, side by side under what they read."""
+    n_nodes = len(graph.labels)
+    above: list[list[int]] = [[] for _ in range(n_nodes)]
+    for edge in graph.edges:
+        if not edge.carried:
+            above[edge.target].append(edge.source)
+    layers = [0] * n_nodes
+    for _ in range(n_nodes):  # until nothing moves, whatever the order of nodes
+        for node, sources in enumerate(above):
+            layers[node] = max((layers[source] + 1 for source in sources), default=0)
+    places = [(0.0, 0.0)] * n_nodes
+    for layer in range(max(layers) + 1):
+        nodes = [node for node in range(n_nodes) if layers[node] == layer]
+        wish = {
+            node: float(np.mean([places[source][0] for source in above[node]] or [node]))
+            for node in nodes
+        }
+        nodes.sort(key=lambda node: wish[node])
+        centre = np.mean([wish[node] for node in nodes]) if layer else 0.0
+        for number, node in enumerate(nodes):
+            places[node] = (float(centre + number - (len(nodes) - 1) / 2), float(layer))
+    return places

@@ -41,7 +41,7 @@ class SurrogateDisplay:
 
     See Also
     --------
-    MotifDisplay : Predictions along a motif with one parameter.
+    ParameterDisplay : Predictions along a motif with one parameter.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from ._activation_function import ACTIVATION_FUNCTIONS, ActivationFunction
 from ._base import DataKind, Motifs, MotifSpace
 from ._conv_cell import ConvCell
+from ._graph import MotifEdge, MotifGraph
 from ._module_motif import ModuleMotif
 from ._recurrent_cell import PUBLISHED_CELLS, RecurrentCell
 from ._recurrent_graph import RecurrentGraph
@@ -15,6 +16,8 @@ __all__ = [
     "ConvCell",
     "DataKind",
     "ModuleMotif",
+    "MotifEdge",
+    "MotifGraph",
     "MotifSpace",
     "Motifs",
     "RecurrentCell",

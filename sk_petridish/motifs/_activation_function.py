@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from sklearn.utils import check_array, check_random_state
 
@@ -25,6 +25,7 @@ from ._expressions import (
     numbers_of,
     parse,
 )
+from ._graph import activation_of
 from ._settings import PAPER, SIGMOID_SLOPE, SIGMOID_SLOPE_BANK
 
 # Numbered from 1; 0 is nothing. New ones go to the end: rows must keep their meaning.
@@ -206,6 +207,30 @@ class ActivationFunction(MotifSpace):
                 nodes.append(Node("identity", (len(nodes) - 1,)))
         nodes.append(Node("linear", (len(nodes) - 1,), units="n_outputs"))
         return canonical(Blueprint(tuple(nodes)))
+
+    def activation(self, row: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
+        """Compute the activation function itself.
+
+        Parameters
+        ----------
+        row : array-like of shape (2 * max_nodes,)
+            One motif.
+        x : array-like
+            Arguments.
+
+        Returns
+        -------
+        ndarray
+            Values, in the shape of ``x``.
+
+        Examples
+        --------
+        >>> from sk_petridish.motifs import ActivationFunction
+        >>> space = ActivationFunction()
+        >>> space.activation(space.encode(["x * x"])[0], [1.0, 3.0])
+        array([1., 9.])
+        """
+        return activation_of(self.blueprint(row), x)
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Give the search space as Optuna writes it.

@@ -18,8 +18,9 @@ from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from sk_petridish.blueprints import Described
+from sk_petridish.blueprints import Blueprint, Described
 
+from ._graph import MotifGraph, graph_of
 from ._settings import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
 
 Motifs = NDArray[np.float64]
@@ -266,6 +267,33 @@ class MotifSpace(ABC, BaseEstimator):
         """
         recurrent = self.data_kind == "sequences"
         return dict(RECURRENT_RANGES if recurrent else FEED_FORWARD_RANGES)
+
+    def graph(self, row: ArrayLike) -> MotifGraph:
+        """Give the motif as a graph to look at.
+
+        Parameters
+        ----------
+        row : array-like of shape (n_features,)
+            One motif.
+
+        Returns
+        -------
+        MotifGraph
+            The nodes of its blueprint, or what stands for them in the family's pictures.
+
+        Raises
+        ------
+        ValueError
+            If the row is no motif, or its network is no graph but a module.
+
+        See Also
+        --------
+        sk_petridish.inspection.MotifDisplay : Draws it.
+        """
+        blueprint = self.blueprint(row)
+        if not isinstance(blueprint, Blueprint):
+            raise ValueError("The network of this motif is a module, whose graph is not known.")
+        return graph_of(blueprint)
 
     def mutate(
         self,

@@ -15,6 +15,7 @@ from sk_petridish.blueprints import Blueprint, Node, canonical
 
 from ._base import DataKind, Motifs
 from ._discrete import DiscreteSpace
+from ._graph import MotifEdge, MotifGraph
 from ._settings import CONV, CONV_BANK, CONV_ZERO_COST
 
 _OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -121,6 +122,27 @@ class ConvCell(DiscreteSpace):
                 nodes.append(replace(node, inputs=inputs, weights_name=name))
         readout = Node("linear", (len(nodes) - 1,), units="n_outputs", weights_name="readout")
         return Blueprint((*nodes, readout))
+
+    def graph(self, row: ArrayLike) -> MotifGraph:
+        """Give the cell as a graph to look at.
+
+        Parameters
+        ----------
+        row : array-like of shape (6,)
+            One motif.
+
+        Returns
+        -------
+        MotifGraph
+            Four feature maps, with operations on the edges between them.
+        """
+        numbers = self.validate(np.asarray(row)[None])[0].astype(int).tolist()
+        edges = [
+            MotifEdge(start, end, _OPERATIONS[number].removeprefix("nor_"))
+            for (start, end), number in zip(_EDGES, numbers, strict=True)
+            if number
+        ]
+        return MotifGraph(["input", "1", "2", "output"], edges)
 
     def encode(self, objects: Sequence[str]) -> Motifs:
         """Turn the benchmark's strings into rows.

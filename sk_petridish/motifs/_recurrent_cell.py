@@ -12,6 +12,7 @@ from sk_petridish.blueprints import Blueprint, Node
 
 from ._base import DataKind, Motifs
 from ._discrete import DiscreteSpace
+from ._graph import MotifEdge, MotifGraph
 from ._settings import RECURRENT, RECURRENT_BANK, RECURRENT_PAPER
 
 Pairs = Sequence[tuple[str, int]]
@@ -174,10 +175,6 @@ class RecurrentCell(DiscreteSpace):
         """
         (pairs,) = self.decode(np.asarray(row)[None])
         pairs = _listed(_form(pairs))
-        read = {previous for _, previous in pairs}
-        ends = [
-            node for node in range(1, len(pairs) + 1) if self.average == "all" or node not in read
-        ]
         nodes, state = [Node("input"), Node("carried", (0,), units="n_hidden")], []
 
         def add(operation: str, *inputs: int, weights: bool = False) -> int:
@@ -200,10 +197,38 @@ class RecurrentCell(DiscreteSpace):
         state.append(cell_node("tanh", 1, 0, 1))
         for activation, previous in pairs:
             state.append(cell_node(activation, state[previous], state[previous]))
-        mean = add("mean", *(state[node] for node in ends))
+        mean = add("mean", *(state[node] for node in self._ends(pairs)))
         nodes[1] = Node("carried", (mean,), units="n_hidden")
         nodes.append(Node("linear", (mean,), units="n_outputs"))
         return Blueprint(tuple(nodes))
+
+    def graph(self, row: ArrayLike) -> MotifGraph:
+        """Give the cell as a graph to look at.
+
+        Parameters
+        ----------
+        row : array-like of shape (2 * n_nodes,)
+            One motif.
+
+        Returns
+        -------
+        MotifGraph
+            Input and state before, the nodes with their activations, and the new state.
+        """
+        (pairs,) = self.decode(np.asarray(row)[None])
+        labels = ["x", "h before", "0: tanh"]
+        edges = [MotifEdge(0, 2), MotifEdge(1, 2)]
+        for node, (activation, previous) in enumerate(pairs, start=1):
+            labels.append(f"{node}: {activation}")
+            edges.append(MotifEdge(previous + 2, node + 2))
+        edges += [MotifEdge(node + 2, len(labels)) for node in self._ends(pairs)]
+        return MotifGraph([*labels, "mean: h"], edges)
+
+    def _ends(self, pairs: Pairs) -> list[int]:
+        """Give the nodes of which the new state is the mean."""
+        read = {previous for _, previous in pairs}
+        nodes = range(1, len(pairs) + 1)
+        return [node for node in nodes if self.average == "all" or node not in read]
 
     def encode(self, objects: Sequence[Pairs]) -> Motifs:
         """Turn cells into rows.

@@ -14,6 +14,7 @@ from sk_petridish.blueprints import Blueprint, Node, canonical
 
 from ._base import DataKind, Motifs
 from ._discrete import DiscreteSpace
+from ._graph import MotifEdge, MotifGraph
 from ._settings import RECURRENT, RECURRENT_BANK, RECURRENT_PAPER
 
 Recipe = Mapping[str, Mapping[str, Any]]
@@ -245,6 +246,35 @@ class RecurrentGraph(DiscreteSpace):
             nodes[places[_STATE + state]] = Node("carried", (source,), units="n_hidden")
         nodes.append(Node("linear", (places[_NODE + states[0]],), units="n_outputs"))
         return canonical(Blueprint(tuple(nodes)))
+
+    def graph(self, row: ArrayLike) -> MotifGraph:
+        """Give the graph as it is looked at.
+
+        Parameters
+        ----------
+        row : array-like of shape (4 * max_nodes + 3,)
+            One motif.
+
+        Returns
+        -------
+        MotifGraph
+            Input, states before, and the nodes of the recipe.
+        """
+        (recipe,) = self.decode(np.asarray(row)[None])
+        read = {source for node in recipe.values() for source in node["input"]}
+        names = [*sorted(read - recipe.keys() - {"x"}), *recipe]
+        places = {name: place for place, name in enumerate(["x", *names])}
+        labels = ["x"]
+        for name in names:
+            operation = recipe[name]["op"].split("_", 1)[-1] if name in recipe else ""
+            shown = "" if name.startswith("node_") else f"{name} "
+            labels.append(f"{shown}{operation}".strip())
+        edges = [
+            MotifEdge(places[source], places[name])
+            for name, node in recipe.items()
+            for source in node["input"]
+        ]
+        return MotifGraph(labels, edges)
 
     def encode(self, objects: Sequence[Recipe | str]) -> Motifs:
         """Turn recipes into rows.

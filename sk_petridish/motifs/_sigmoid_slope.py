@@ -6,13 +6,14 @@ from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, FloatDistribution
 from sklearn.utils import check_array, check_random_state
 
 from sk_petridish.blueprints import Blueprint, Node
 
 from ._base import Motifs, MotifSpace
+from ._graph import activation_of
 from ._settings import PAPER, SIGMOID_SLOPE, SIGMOID_SLOPE_BANK
 
 
@@ -121,6 +122,29 @@ class SigmoidSlope(MotifSpace):
             nodes.append(Node("sigmoid", (len(nodes) - 1,), (slope,)))
         nodes.append(Node("linear", (len(nodes) - 1,), units="n_outputs"))
         return Blueprint(tuple(nodes))
+
+    def activation(self, row: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
+        """Compute the first layer's activation function itself.
+
+        Parameters
+        ----------
+        row : array-like of shape (n_slopes,)
+            One motif.
+        x : array-like
+            Arguments.
+
+        Returns
+        -------
+        ndarray
+            Values, in the shape of ``x``.
+
+        Examples
+        --------
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> SigmoidSlope().activation([2.0], [-1.0, 0.0, 1.0]).round(2)
+        array([0.12, 0.5 , 0.88])
+        """
+        return activation_of(self.blueprint(row), x)
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Give the search space as Optuna writes it.
