@@ -13,9 +13,3 @@ __all__ = [
     "SurrogateDisplay",
     "SyntheticDataDisplay",
 ]
-    "MotifDisplay",
-    "OuterLoopDisplay",
-    "ParameterDisplay",
-    "SurrogateDisplay",
-    "SyntheticDataDisplay",
-]
