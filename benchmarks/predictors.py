@@ -38,7 +38,7 @@ from sklearn.ensemble import (
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from structures import structural_features
 
 from sk_petridish import NormalScores, PetriDishRegressor, PetriDishTransformer
@@ -175,15 +175,23 @@ def methods(table: Table, features: Features) -> dict[str, Callable[[int], Made]
     """Name every method under comparison: it gives a regressor, and seconds a motif."""
     space, dish = table.space, table.dish
 
+    # Choices have no order: of a row of them, regressors see which ones were made.
+    choices = isinstance(space, ConvCell | RecurrentGraph)
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False) if choices else None
+
     def scored(regressor: BaseEstimator) -> Made:
-        return TransformedTargetRegressor(regressor, transformer=NormalScores()), 0.0
+        whole = make_pipeline(encoder or StandardScaler(), regressor)
+        return TransformedTargetRegressor(whole, transformer=NormalScores()), 0.0
 
     blocks = ("bank", "zero-cost") if space.zero_cost() else ("bank",)
     kernel = Matern(1.0, (1e-2, 1e3), nu=2.5) + WhiteKernel(0.1, (1e-4, 1e1))
-    return {
+    made = {
         "bank of dishes": lambda seed: readers(features, seed, *blocks),
         "bank and structure": lambda seed: readers(features, seed, *blocks, "structure"),
-        "bank alone": lambda seed: readers(features, seed, "bank"),
+    }
+    if len(blocks) > 1:
+        made["bank without zero-cost"] = lambda seed: readers(features, seed, "bank")
+    return made | {
         "zero-cost alone": lambda seed: readers(features, seed, "zero-cost"),
         "structure alone": lambda seed: readers(features, seed, "structure"),
         "dish": lambda seed: (PetriDishRegressor(space, random_state=seed, **dish), 0.0),
@@ -191,9 +199,7 @@ def methods(table: Table, features: Features) -> dict[str, Callable[[int], Made]
             PetriDishRegressor(space, random_state=seed, max_iter=0, **dish),
             0.0,
         ),
-        "Gaussian process": lambda seed: scored(
-            make_pipeline(StandardScaler(), GaussianProcessRegressor(kernel, normalize_y=True))
-        ),
+        "Gaussian process": lambda seed: scored(GaussianProcessRegressor(kernel, normalize_y=True)),
         "random forest": lambda seed: scored(RandomForestRegressor(300, random_state=seed)),
         "gradient boosting": lambda seed: scored(GradientBoostingRegressor(random_state=seed)),
         "control": lambda seed: (NeuralSurrogate(random_state=seed), 0.0),

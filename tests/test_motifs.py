@@ -5,23 +5,32 @@ import inspect
 import numpy as np
 import optuna
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.base import clone
+from test_module_motif import SPACE as OF_MODULES
 
 import sk_petridish.motifs
-from sk_petridish.blueprints import Blueprint
-from sk_petridish.motifs import SigmoidSlope
+from sk_petridish import PetriDishRegressor
+from sk_petridish.blueprints import Blueprint, ModuleBlueprint
+from sk_petridish.inspection import MotifDisplay
+from sk_petridish.motifs import ModuleMotif, MotifSpace, RecurrentCell, SigmoidSlope
 
+MORE = {
+    SigmoidSlope: [SigmoidSlope(), SigmoidSlope(3)],
+    RecurrentCell: [RecurrentCell(), RecurrentCell(8, gated=False, average="loose_ends")],
+    ModuleMotif: [OF_MODULES],
+}
 SPACES = [
     instance
     for name in sk_petridish.motifs.__all__
     if inspect.isclass(space := getattr(sk_petridish.motifs, name))
+    and issubclass(space, MotifSpace)
     and not inspect.isabstract(space)
-    for instance in (space(), *([SigmoidSlope(3)] if space is SigmoidSlope else []))
+    for instance in MORE.get(space) or [space()]
 ]
 
-pytestmark = pytest.mark.parametrize("space", SPACES, ids=repr)
+# A module's factory would show where in memory it lies.
+NAMES = [f"{type(space).__name__}-{number}" for number, space in enumerate(SPACES)]
+pytestmark = pytest.mark.parametrize("space", SPACES, ids=NAMES)
 
 
 def test_it_samples_legal_motifs_reproducibly(space):
@@ -44,7 +53,7 @@ def test_repair_leaves_legal_rows_alone_and_makes_others_legal(space):
     repaired = space.repair(wild)
     np.testing.assert_array_equal(space.repair(repaired), repaired)
     for row in repaired:
-        assert isinstance(space.blueprint(row), Blueprint)
+        assert isinstance(space.blueprint(row), Blueprint | ModuleBlueprint)
 
 
 def test_equal_rows_have_equal_keys_and_blueprints(space):
@@ -68,7 +77,9 @@ def test_optuna_can_suggest_motifs(space):
     space.validate(rows)
     for row, trial in zip(rows, study.trials, strict=True):
         assert trial.distributions == space.distributions()
-        np.testing.assert_array_equal(row, list(trial.params.values()))
+        # What Optuna proposes is made legal.
+        (repaired,) = space.repair([list(trial.params.values())])
+        np.testing.assert_array_equal(row, repaired)
 
 
 def test_bad_rows_get_an_error_that_says_what_a_row_is(space):
@@ -78,21 +89,55 @@ def test_bad_rows_get_an_error_that_says_what_a_row_is(space):
             space.validate(bad)
 
 
+EMPTY = {
+    "SigmoidSlope": [{"low": 2.0, "high": 1.0}, {"n_slopes": 0}],
+    "ActivationFunction": [{"low": 2.0, "high": 1.0}, {"max_nodes": 0}],
+    "RecurrentCell": [{"n_nodes": 0}, {"activations": ()}],
+    "RecurrentGraph": [{"max_nodes": 0}],
+    "ConvCell": [{"n_cells": 0}],
+    "ModuleMotif": [{"distributions": {}}],
+}
+
+
 def test_an_empty_space_is_refused(space):
-    for change in ({"low": 2.0, "high": 1.0}, {"n_slopes": 0}):
+    for change in EMPTY[type(space).__name__]:
         empty = clone(space).set_params(**change)
         with pytest.raises(ValueError, match="is empty"):
             empty.sample(1)
         with pytest.raises(ValueError, match="is empty"):
-            empty.repair([[1.5]])
+            empty.repair(space.sample(1, random_state=0))
+
+
+def test_mutation_and_crossover_give_motifs(space):
+    X = space.sample(12, random_state=0)
+    np.testing.assert_array_equal(space.mutate(X, 0.0, random_state=0), X)
+    for rows in (space.mutate(X, 0.3, random_state=0), space.crossover(X, X[::-1], random_state=0)):
+        np.testing.assert_array_equal(space.validate(rows), rows)
+        np.testing.assert_array_equal(space.repair(rows), rows)
+    same = space.crossover(X, X, random_state=0)
+    np.testing.assert_array_equal(same, X)
+
+
+def test_every_family_can_be_learned_from(space):
+    """Few dishes, few steps, but the family's own tasks."""
+    X = space.sample(6, random_state=0)
+    few = {"n_dishes": 1, "inner_steps": 3, "max_iter": 1, "max_outer_loss": 10.0, "leave_out": 0.0}
+    few |= {"n_synthetic": 8, "n_batches": 2, "random_state": 0}
+    if space.data_kind == "images":
+        few |= {"image_size": 4}
+    dish = PetriDishRegressor(space, **few).fit(X, np.arange(len(X)))
+    alone = [dish.predict(row[None])[0] for row in X]
+    np.testing.assert_allclose(dish.predict(X), alone, rtol=1e-7)
+    assert np.isfinite(alone).all()
+
+
+def test_it_can_be_looked_at(space):
+    (row,) = space.sample(1, random_state=0)
+    if isinstance(space, ModuleMotif):
+        return
+    display = MotifDisplay.from_motif(space, row)
+    assert display.ax_.texts or display.ax_.lines
 
 
 def test_it_can_be_cloned(space):
     assert repr(clone(space)) == repr(space)
-
-
-@given(slopes=st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=4))
-def test_each_hidden_layer_has_its_slope(space, slopes):
-    nodes = SigmoidSlope(len(slopes)).blueprint(slopes).nodes
-    found = [node.parameters[0] for node in nodes if node.operation == "sigmoid"]
-    assert found == (slopes * 2 if len(slopes) == 1 else slopes)

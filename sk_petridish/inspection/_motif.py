@@ -132,7 +132,7 @@ class MotifDisplay:
         ax.set(ylim=(layers.max() + 0.5, layers.min() - 0.5))
         ax.set_axis_off()
         # More where there is something to write onto arrows.
-        curvature = 0.35 if any(edge.label for edge in graph.edges) else 0.2
+        curvature = 0.6 if any(edge.label for edge in graph.edges) else 0.2
         side = 1
         for edge in graph.edges:
             start, end = places[edge.source], places[edge.target]

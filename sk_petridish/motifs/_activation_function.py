@@ -372,8 +372,10 @@ def _formula(row: Motifs) -> Formula:
     return _build(iter(row.reshape(-1, 2).tolist()))
 
 
-def _build(places: Iterator[list[float]]) -> Formula:
-    number, value = next(places)
+def _build(places: Iterator[Sequence[float]]) -> Formula:
+    number, value = next(places, (math.nan, 0.0))
+    if math.isnan(number):
+        raise ValueError("the formula is longer than the row.")
     name = _FUNCTIONS[int(number)]
     if name is None:
         raise ValueError("an argument is missing.")
@@ -389,10 +391,7 @@ def _check(row: Motifs, max_nodes: int) -> None:
         (numbers >= 0) & (numbers < len(_FUNCTIONS))
     ).all():
         raise ValueError(f"functions have whole numbers from 0 to {len(_FUNCTIONS) - 1}.")
-    try:
-        formula = _formula(row)
-    except StopIteration:
-        raise ValueError("the formula is longer than the row.") from None
+    formula = _formula(row)
     n_parts = sum(1 for _ in formula.in_prefix_order())
     if numbers[n_parts:].any() or constants[numbers != _NUMBERS[CONSTANT]].any():
         raise ValueError("there are numbers that mean nothing, and must be 0.")
