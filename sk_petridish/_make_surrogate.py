@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import ExtraTreesRegressor, VotingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.linear_model import RidgeCV
@@ -101,7 +105,7 @@ def make_readers(random_state: int | None) -> VotingRegressor:
     """
     # The process starts from neighbours as far apart as standardised features are.
     kernel = RBF(10.0, (1e-1, 1e4)) + WhiteKernel(0.1, (1e-3, 1e1))
-    process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=random_state)
+    process = _Process(kernel, normalize_y=True, random_state=random_state)
     trees = ExtraTreesRegressor(
         200, min_samples_leaf=2, max_features=0.33, random_state=random_state
     )
@@ -112,3 +116,31 @@ def make_readers(random_state: int | None) -> VotingRegressor:
             ("process", make_pipeline(StandardScaler(), process)),
         ]
     )
+
+
+class _Process(GaussianProcessRegressor):
+    """A Gaussian process that may end at the bounds of its kernel.
+
+    There it says that features tell nothing, or that losses have no noise: answers, and
+    no reason to warn.
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> _Process:
+        """Fit quietly.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Targets.
+
+        Returns
+        -------
+        _Process
+            The fitted process.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            super().fit(X, y)
+        return self

@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import (
 )
 from test_package import public_modules
 
-from sk_petridish import PetriDishRegressor, PetriDishTransformer
+from sk_petridish import NormalScores, PetriDishRegressor, PetriDishTransformer
 from sk_petridish.baselines import NeuralSurrogate
 
 
@@ -52,6 +52,7 @@ ESTIMATORS = [
         for learn in (False, True)
     ),
     NeuralSurrogate(max_iter=50),
+    NormalScores(),
 ]
 
 

@@ -143,7 +143,9 @@ def test_modules_may_read_sequences():
     dish = small(space, n_time_steps=3, max_iter=0).fit([[1], [2]], [0.1, 0.2])
     assert dish.dishes_[0].x_train.shape == (8, 3, 10)
     with pytest.raises(ValueError, match="kind must be"):
-        small(ModuleMotif(make_recurrent, space.distributions(), kind="sounds")).fit([[1]], [1])
+        small(ModuleMotif(make_recurrent, space.distributions(), kind="sounds")).fit(
+            [[1], [2]], [1, 2]
+        )
 
 
 def test_the_space_is_a_space():

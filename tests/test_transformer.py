@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_petridish import PetriDishRegressor, PetriDishTransformer
+from sk_petridish.dish import ZERO_COST
 from sk_petridish.motifs import SigmoidSlope
 
 SLOPES = np.linspace(0.1, 2.0, 16)[:, None]
@@ -186,3 +187,27 @@ def test_settings_that_make_no_sense_are_errors(options, message):
 def test_dishes_are_described_by_regressors():
     with pytest.raises(TypeError, match=r"dishes\['a'\] is no PetriDishRegressor"):
         bank(dishes=[("a", RidgeCV())]).fit(SLOPES)
+
+
+def test_features_may_be_means_over_the_dishes_of_a_sort():
+    every, mean = bank().fit_transform(SLOPES), bank(average=True).fit(SLOPES)
+    n = every.shape[1] // 4  # two sorts of two dishes
+    for sort in range(2):
+        of_sort = every[:, 2 * sort * n : 2 * (sort + 1) * n].reshape(16, 2, n)
+        expected = of_sort.mean(axis=1)
+        np.testing.assert_allclose(mean.transform(SLOPES)[:, sort * n : (sort + 1) * n], expected)
+    assert mean.get_feature_names_out()[0] == "a_train_0"
+
+
+def test_zero_cost_measures_come_behind_the_losses():
+    with_them = bank(zero_cost=True).fit(SLOPES)
+    features, names = with_them.transform(SLOPES), with_them.get_feature_names_out().tolist()
+    losses = bank().fit_transform(SLOPES)
+    np.testing.assert_array_equal(features[:, : losses.shape[1]], losses)
+    assert len(names) == features.shape[1] == losses.shape[1] + 4 * len(ZERO_COST)
+    firsts = names[losses.shape[1] :: len(ZERO_COST)]
+    assert firsts == ["a0_gradient", "a1_gradient", "b0_gradient", "b1_gradient"]
+    alone = bank(zero_cost=True, curves=()).fit(SLOPES)
+    np.testing.assert_array_equal(alone.transform(SLOPES), features[:, losses.shape[1] :])
+    with pytest.raises(ValueError, match="curves must name some"):
+        bank(curves=()).fit(SLOPES)

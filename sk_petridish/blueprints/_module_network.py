@@ -230,7 +230,8 @@ class ModuleNetwork:
             Outputs, also in place of hidden values and features.
         """
         outputs = self.forward(weights, x)
-        return Trace(outputs, [(tuple(range(self.n_motifs)), outputs)], outputs)
+        features = list(outputs.split(1, dim=1))
+        return Trace(outputs, [(tuple(range(self.n_motifs)), outputs)], features)
 
 
 Described = Blueprint | ModuleBlueprint

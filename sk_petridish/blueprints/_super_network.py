@@ -69,13 +69,13 @@ class Trace(NamedTuple):
     hidden : list of (tuple of int, Tensor) tuples
         What activations read: for some of these nodes, the motifs that they belong to,
         and a tensor of shape (n_dishes, n_nodes, n_samples[, ...], width).
-    features : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], width)
-        What the output's node reads.
+    features : list of Tensor of shape (n_dishes, 1, n_samples[, ...], width)
+        For every motif, what its output's node reads.
     """
 
     outputs: Tensor
     hidden: list[tuple[tuple[int, ...], Tensor]]
-    features: Tensor
+    features: list[Tensor]
 
 
 class SuperNetwork:
@@ -131,9 +131,11 @@ class SuperNetwork:
                 self._groups.append(self._group(key, members, blueprints, keys, slots))
                 self._add_group(members, slots)
         self._readout = self._gather([slot[max(slot)] for slot in slots])
-        self._features = self._gather(
-            [slots[m][blueprint.nodes[-1].inputs[0]] for m, blueprint in enumerate(blueprints)]
-        )
+        # One by one, since they may differ in width.
+        self._features = [
+            self._gather([slots[motif][blueprint.nodes[-1].inputs[0]]])
+            for motif, blueprint in enumerate(blueprints)
+        ]
         self._carry = [
             self._gather(
                 [
@@ -284,7 +286,7 @@ class SuperNetwork:
         return Trace(
             _through_time([self._readout(values) for values in steps]),
             hidden,
-            _through_time([self._features(values) for values in steps]),
+            [_through_time([gather(values) for values in steps]) for gather in self._features],
         )
 
     @property

@@ -97,7 +97,7 @@ def _measures(network: Network, batch: DishBatch) -> Tensor:
             _log(by_x.flatten(2).norm(dim=-1)),
             _likeness(jacobian.flatten(3)),
             _patterns(trace, network.n_motifs),
-            _rank(trace.features.flatten(2, -2)),
+            torch.cat([_rank(features.flatten(2, -2)) for features in trace.features], dim=1),
             _log(trace.outputs.flatten(2).std(dim=-1)),
             _reach(trace.outputs, x),
         ],

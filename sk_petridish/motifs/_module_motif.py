@@ -155,8 +155,7 @@ class ModuleMotif(MotifSpace):
             If there are other numbers of columns, or numbers that are not finite. What
             else a row must be, the factory says.
         """
-        if not self._distributions:
-            raise ValueError(f"{self!r} is empty: it needs at least one distribution.")
+        self._check_not_empty()
         try:
             rows: Motifs = check_array(X, dtype=np.float64)
         except ValueError as error:
@@ -164,6 +163,10 @@ class ModuleMotif(MotifSpace):
         if rows.shape[1] != len(self._distributions):
             raise ValueError(f"X has {rows.shape[1]} columns. {self.row_description}")
         return rows
+
+    def _check_not_empty(self) -> None:
+        if not self._distributions:
+            raise ValueError(f"{self!r} is empty: it needs at least one distribution.")
 
     def blueprint(self, row: ArrayLike) -> ModuleBlueprint:
         """Give what makes the network of a motif.
@@ -212,6 +215,7 @@ class ModuleMotif(MotifSpace):
         ndarray of shape (n, n_features)
             Motifs.
         """
+        self._check_not_empty()
         generator = check_random_state(random_state)
         columns = [_draw(one, n, generator) for one in self._distributions.values()]
         return self.repair(np.stack(columns, axis=1))

@@ -25,7 +25,7 @@ class MemoryTask(Task):
         How long ago.
     xor : bool, default=False
         Whether the label is about the product of the inputs then and now, so that none of
-        them says anything alone.
+        them says anything alone; without a lag, of two features.
 
     Examples
     --------
@@ -91,6 +91,8 @@ class MemoryTask(Task):
             feature = past[..., output % n_inputs]
             now = feature[..., longest:]
             then = feature[..., longest - lag : longest - lag + length]
+            if lag == 0:  # of what is there, the product is with the next feature
+                now = past[..., longest:, (output + 1) % n_inputs]
             remembered.append(then * now if self.xor else then)
         x = past[..., longest:, :].reshape(n_samples, *positions, n_inputs)
         y = np.stack(remembered, axis=-1).reshape(n_samples, *positions, n_outputs)
