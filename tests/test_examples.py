@@ -29,6 +29,7 @@ def small_dishes(monkeypatch):
 SAYS = {
     "plot_cross_validation": "folds of neighbours dish",
     "plot_grid_search": "tuned on 30 other slopes",
+    "plot_motifs": "one network: True blocks: dishes, zero_cost",
     "plot_sigmoid_slope": "rank correlation outside the interval",
 }
 
