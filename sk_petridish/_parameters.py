@@ -210,7 +210,12 @@ class DishParameters(BaseEstimator):
                 return (self._setting("n_time_steps"),)
             case "images":
                 return 2 * (self._setting("image_size"),)
-        return ()
+            case "vectors":
+                return ()
+        raise ValueError(
+            "A motif space's data_kind must be 'vectors', 'sequences' or 'images', got "
+            f"{self.motif_space_.data_kind!r}."
+        )
 
     def _outer_loop(self) -> OuterLoop:
         lr_steps = tuple(self._setting("outer_lr_steps"))

@@ -104,6 +104,8 @@ def test_without_ranges_they_and_the_other_settings_are_the_papers(monkeypatch):
 class Recurrent(SigmoidSlope):
     """A motif space with a state."""
 
+    data_kind = "sequences"
+
     def blueprint(self, row):
         return Blueprint(
             (

@@ -139,11 +139,11 @@ def make_recurrent(row, *widths):
 
 
 def test_modules_may_read_sequences():
-    space = ModuleMotif(make_recurrent, {"n": IntDistribution(1, 2)}, kind="sequences")
+    space = ModuleMotif(make_recurrent, {"n": IntDistribution(1, 2)}, data_kind="sequences")
     dish = small(space, n_time_steps=3, max_iter=0).fit([[1], [2]], [0.1, 0.2])
     assert dish.dishes_[0].x_train.shape == (8, 3, 10)
-    with pytest.raises(ValueError, match="kind must be"):
-        small(ModuleMotif(make_recurrent, space.distributions(), kind="sounds")).fit(
+    with pytest.raises(ValueError, match="data_kind must be"):
+        small(ModuleMotif(make_recurrent, space.distributions(), data_kind="sounds")).fit(
             [[1], [2]], [1, 2]
         )
 

@@ -137,7 +137,7 @@ def get_operation(name: str) -> Operation:
 def _times(x: Tensor, weight: Tensor) -> Tensor:
     """Multiply the last axis by a matrix, whatever axes of positions lie before it."""
     batch = weight.ndim - 2
-    if x.ndim == batch + 2:
+    if x.ndim <= batch + 2:
         return torch.matmul(x, weight)
     product: Tensor = torch.matmul(x.flatten(batch, -2), weight)
     return product.view(*product.shape[:batch], *x.shape[batch:-1], product.shape[-1])
@@ -145,9 +145,8 @@ def _times(x: Tensor, weight: Tensor) -> Tensor:
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     # Through the axes of positions, if there are any.
-    return _times(x, weight) + bias.view(
-        *bias.shape[:-2], *(1,) * (x.ndim - bias.ndim + 1), bias.shape[-1]
-    )
+    n_ones = max(x.ndim - bias.ndim + 1, 1)
+    return _times(x, weight) + bias.view(*bias.shape[:-2], *(1,) * n_ones, bias.shape[-1])
 
 
 def _linear_shapes(n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:

@@ -107,7 +107,7 @@ class ActivationFunction(MotifSpace):
     >>> space = ActivationFunction()
     >>> X = space.encode(["mish", "tanh(softplus(x)) * x", "max(x, 0.1 * x)"])
     >>> space.decode(X)
-    ['x * tanh(softplus(x))', 'tanh(softplus(x)) * x', 'max(x, (0.1 * x))']
+    ['x * tanh(softplus(x))', 'tanh(softplus(x)) * x', 'max(x, 0.1 * x)']
     >>> mish, same, leaky = space.canonical(X)
     >>> mish == same, mish == leaky
     (True, False)

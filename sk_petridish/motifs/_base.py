@@ -35,6 +35,11 @@ class MotifSpace(ABC, BaseEstimator):
     parameters can be set and searched through the estimator that holds it
     (``motif_space__...``).
 
+    Attributes
+    ----------
+    data_kind : {"vectors", "sequences", "images"}
+        What the motifs' networks read.
+
     See Also
     --------
     SigmoidSlope : The space of section 4.1 of the paper.
@@ -42,13 +47,8 @@ class MotifSpace(ABC, BaseEstimator):
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": PAPER, "paper": PAPER}
     _bank: ClassVar[dict[str, dict[str, Any]]] = {"dish": {"n_dishes": 4}}
-    _data_kind: ClassVar[DataKind] = "vectors"
+    data_kind: DataKind = "vectors"
     _zero_cost: ClassVar[dict[str, Any] | None] = None
-
-    @property
-    def data_kind(self) -> DataKind:
-        """What the motifs' networks read: plain vectors, sequences or images."""
-        return self._data_kind
 
     @property
     @abstractmethod

@@ -68,7 +68,7 @@ class ConvCell(DiscreteSpace):
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": CONV, "paper": CONV}
     _bank: ClassVar[dict[str, dict[str, Any]]] = CONV_BANK
-    _data_kind: ClassVar[DataKind] = "images"
+    data_kind: DataKind = "images"
     _zero_cost: ClassVar[dict[str, Any] | None] = CONV_ZERO_COST
 
     def __init__(self, n_cells: int = 3) -> None:

@@ -33,12 +33,12 @@ class ModuleMotif(MotifSpace):
         ``factory(row, n_inputs, n_hidden, n_outputs) -> torch.nn.Module``. The structure
         may differ from row to row. A module maps samples ``(n_samples, n_inputs)`` to
         outputs ``(n_samples, n_outputs)`` before any link function, with axes of time, or
-        of height and width, between these where ``kind`` asks for them. It must be
+        of height and width, between these where ``data_kind`` asks for them. It must be
         differentiable twice, and the same whenever it is called with the same row.
         To be used in other processes or pickled, the function stands in a module.
     distributions : dict of str to optuna.distributions.BaseDistribution
         The search space: one entry a column of ``X``, with numbers.
-    kind : {"vectors", "sequences", "images"}, default="vectors"
+    data_kind : {"vectors", "sequences", "images"}, default="vectors"
         What the networks read.
 
     See Also
@@ -80,12 +80,12 @@ class ModuleMotif(MotifSpace):
         self,
         factory: Factory,
         distributions: Mapping[str, BaseDistribution],
-        kind: DataKind = "vectors",
+        data_kind: DataKind = "vectors",
     ) -> None:
         self.factory = factory
         # Not under its own name, which is that of the method.
         self._distributions = distributions
-        self.kind = kind
+        self.data_kind = data_kind
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters.
@@ -103,7 +103,7 @@ class ModuleMotif(MotifSpace):
         return {
             "factory": self.factory,
             "distributions": self._distributions,
-            "kind": self.kind,
+            "data_kind": self.data_kind,
         }
 
     def set_params(self, **params: Any) -> ModuleMotif:
@@ -123,13 +123,6 @@ class ModuleMotif(MotifSpace):
             self._distributions = params.pop("distributions")
         super().set_params(**params)
         return self
-
-    @property
-    def data_kind(self) -> DataKind:
-        """What the motifs' networks read: plain vectors, sequences or images."""
-        if self.kind not in ("vectors", "sequences", "images"):
-            raise ValueError(f"kind must be 'vectors', 'sequences' or 'images', got {self.kind!r}.")
-        return self.kind
 
     @property
     def row_description(self) -> str:

@@ -117,7 +117,7 @@ class RecurrentCell(DiscreteSpace):
         "paper": RECURRENT_PAPER,
     }
     _bank: ClassVar[dict[str, dict[str, Any]]] = RECURRENT_BANK
-    _data_kind: ClassVar[DataKind] = "sequences"
+    data_kind: DataKind = "sequences"
 
     def __init__(
         self,

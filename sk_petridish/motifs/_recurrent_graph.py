@@ -102,7 +102,7 @@ class RecurrentGraph(DiscreteSpace):
         "paper": RECURRENT_PAPER,
     }
     _bank: ClassVar[dict[str, dict[str, Any]]] = RECURRENT_BANK
-    _data_kind: ClassVar[DataKind] = "sequences"
+    data_kind: DataKind = "sequences"
 
     def __init__(self, max_nodes: int = 24) -> None:
         self.max_nodes = max_nodes
