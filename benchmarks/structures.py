@@ -28,15 +28,25 @@ def structural_features(space: MotifSpace, X: NDArray[np.float64]) -> NDArray[np
     -------
     ndarray of shape (n_motifs, n_structural)
         For each motif the number of nodes, of states and of edges, the longest and the
-        shortest path from input to output, the logarithm of the number of paths, and how
-        often each operation occurs, at all and on the longest and the shortest path.
+        shortest path from input to output, the logarithm of the number of paths, how
+        often each operation occurs, at all and on the longest and the shortest path, and
+        how often one reads another.
     """
     blueprints = [space.blueprint(row) for row in X]
     names = sorted({node.operation for one in blueprints for node in one.nodes} - _SILENT)
-    return np.array([_features(blueprint, names) for blueprint in blueprints])
+    pairs = sorted({pair for blueprint in blueprints for pair in _pairs(blueprint)})
+    return np.array([_features(blueprint, names, pairs) for blueprint in blueprints])
 
 
-def _features(blueprint: Blueprint, names: list[str]) -> list[float]:
+def _pairs(blueprint: Blueprint) -> list[tuple[str, str]]:
+    """Give the operations at both ends of every edge."""
+    nodes = blueprint.nodes
+    return [(nodes[source].operation, node.operation) for node in nodes for source in node.inputs]
+
+
+def _features(
+    blueprint: Blueprint, names: list[str], pairs: list[tuple[str, str]]
+) -> list[float]:
     nodes = blueprint.nodes
     longest: list[tuple[str, ...]] = []
     shortest: list[tuple[str, ...]] = []
@@ -63,4 +73,6 @@ def _features(blueprint: Blueprint, names: list[str]) -> list[float]:
         longest[-1],
         shortest[-1],
     )
-    return general + [float(Counter(part)[name]) for part in counted for name in names]
+    operations = [float(Counter(part)[name]) for part in counted for name in names]
+    edges = Counter(_pairs(blueprint))
+    return general + operations + [float(edges[pair]) for pair in pairs]

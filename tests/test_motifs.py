@@ -141,3 +141,15 @@ def test_it_can_be_looked_at(space):
 
 def test_it_can_be_cloned(space):
     assert repr(clone(space)) == repr(space)
+
+
+def test_what_was_learned_from_it_can_be_saved_and_loaded(space, tmp_path):
+    X = space.sample(5, random_state=0)
+    few = {"n_dishes": 1, "inner_steps": 2, "max_iter": 0, "leave_out": 0.0, "image_size": 3}
+    dish = PetriDishRegressor(space, **few, n_synthetic=4, n_batches=1, random_state=0)
+    dish.fit(X, np.arange(len(X)))
+    dish.save(tmp_path / "dish.safetensors")
+    given = {"motif_space": space} if isinstance(space, ModuleMotif) else {}
+    again = PetriDishRegressor.load(tmp_path / "dish.safetensors", **given)
+    assert repr(again.motif_space_) == repr(space)
+    np.testing.assert_array_equal(again.predict(X), dish.predict(X))

@@ -17,7 +17,7 @@ from small_regressors import LOSSES, SLOPES, fast
 
 from sk_petridish import PetriDishRegressor, PetriDishTransformer, _saving
 from sk_petridish.motifs import SigmoidSlope
-from sk_petridish.tasks import GaussianTask, TeacherTask
+from sk_petridish.tasks import GaussianTask, SampleTask, TeacherTask
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -261,3 +261,12 @@ def test_pickles_come_back_in_another_process(dish, tmp_path, library):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert json.loads(done.stdout) == dish.predict([[0.5], [1.2]]).tolist()
+
+
+def test_samples_of_the_users_own_are_saved_too(tmp_path):
+    task = SampleTask(np.random.default_rng(0).normal(size=(30, 10)), np.arange(30) % 10)
+    dish = fast(task=task, learn_labels=False).fit(SLOPES, LOSSES)
+    dish.save(tmp_path / "dish.safetensors")
+    again = PetriDishRegressor.load(tmp_path / "dish.safetensors")
+    np.testing.assert_array_equal(again.get_params()["task"].X, task.X)
+    np.testing.assert_array_equal(again.predict(SLOPES), dish.predict(SLOPES))

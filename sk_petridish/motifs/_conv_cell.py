@@ -16,7 +16,7 @@ from sk_petridish.blueprints import Blueprint, Node, canonical
 from ._base import DataKind, Motifs
 from ._discrete import DiscreteSpace
 from ._graph import MotifEdge, MotifGraph
-from ._settings import CONV, CONV_BANK, CONV_ZERO_COST
+from ._settings import CONV, CONV_BANK, CONV_ZERO_COST, PAPER
 
 _OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 # From and to which of the four feature maps, in the order of the strings.
@@ -66,10 +66,10 @@ class ConvCell(DiscreteSpace):
     True
     """
 
-    _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": CONV, "paper": CONV}
+    _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": CONV, "paper": PAPER}
     _bank: ClassVar[dict[str, dict[str, Any]]] = CONV_BANK
     data_kind: DataKind = "images"
-    _zero_cost: ClassVar[dict[str, Any] | None] = CONV_ZERO_COST
+    _zero_cost: ClassVar[dict[str, Any] | None] = CONV_ZERO_COST, PAPER
 
     def __init__(self, n_cells: int = 3) -> None:
         self.n_cells = n_cells

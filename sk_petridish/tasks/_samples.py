@@ -17,8 +17,8 @@ class SampleTask(Task):
 (n_rows, height, width, n_inputs)
         Inputs, of the kind and shape that the dish is asked for.
     y : array-like
-        Labels: whole numbers, classes from 0 on, of shape (n_rows,), or with an axis for
-        each position where every position has one; or, with an axis more, the outputs
+        Labels: classes from 0 on, of shape (n_rows,), or as integers with an axis for each
+        position where every position has one; or, with an axis more, the outputs
         themselves.
 
     Notes
@@ -89,7 +89,8 @@ class SampleTask(Task):
             raise ValueError(f"The dish needs {n_samples} samples, SampleTask has {len(x)}.")
         rows = generator.choice(len(x), n_samples, replace=False)
         x, y = x[rows], y[rows]
-        if y.shape in ((n_samples,), (n_samples, *positions)):
+        whole = y.dtype.kind in "iu"
+        if y.shape == (n_samples,) or (whole and y.shape == (n_samples, *positions)):
             return x, self._of_classes(y, n_outputs, labels)
         if y.shape not in ((n_samples, n_outputs), (n_samples, *positions, n_outputs)):
             raise ValueError(
