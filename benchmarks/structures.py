@@ -44,9 +44,7 @@ def _pairs(blueprint: Blueprint) -> list[tuple[str, str]]:
     return [(nodes[source].operation, node.operation) for node in nodes for source in node.inputs]
 
 
-def _features(
-    blueprint: Blueprint, names: list[str], pairs: list[tuple[str, str]]
-) -> list[float]:
+def _features(blueprint: Blueprint, names: list[str], pairs: list[tuple[str, str]]) -> list[float]:
     nodes = blueprint.nodes
     longest: list[tuple[str, ...]] = []
     shortest: list[tuple[str, ...]] = []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
 from sk_petridish.blueprints import Blueprint, Node, canonical
 
@@ -96,6 +96,12 @@ class ActivationFunction(MotifSpace):
     --------
     SigmoidSlope : Sigmoids that differ in their slope.
 
+    Notes
+    -----
+    Formulas that differ in the order of what commutes are one motif; those that are equal
+    by other rules of arithmetic remain different. The recommended settings are those of
+    :class:`SigmoidSlope`.
+
     References
     ----------
     .. [1] P. Ramachandran, B. Zoph and Q. Le, "Searching for Activation Functions", 2017,
@@ -171,15 +177,7 @@ class ActivationFunction(MotifSpace):
         unknown = set(self.functions) - set(_NUMBERS)
         if unknown:
             raise ValueError(f"Unknown functions {sorted(unknown)}; known are {list(_NUMBERS)}.")
-        try:
-            rows: Motifs = check_array(X, dtype=np.float64)
-        except ValueError as error:
-            raise ValueError(f"{error}\n{self.row_description}") from error
-        if rows.shape[1] != 2 * self.max_nodes:
-            raise ValueError(
-                f"X has {rows.shape[1]} columns, not {2 * self.max_nodes}. {self.row_description}"
-            )
-        return rows
+        return self._check_rows(X, 2 * self.max_nodes)
 
     def blueprint(self, row: ArrayLike) -> Blueprint:
         """Describe the multilayer perceptron with this activation.
@@ -325,23 +323,6 @@ class ActivationFunction(MotifSpace):
             Formulas.
         """
         return [str(_formula(row)) for row in self.validate(X)]
-
-    def canonical(self, X: ArrayLike) -> list[Hashable]:
-        """Give the blueprint of each row, which knows no order of what commutes.
-
-        Formulas that are equal by other rules of arithmetic remain different.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, 2 * max_nodes)
-            Motifs.
-
-        Returns
-        -------
-        list of Blueprint
-            One key a row.
-        """
-        return [self.blueprint(row) for row in self.validate(X)]
 
     def repair(self, X: ArrayLike) -> Motifs:
         """Make rows that mutation or crossover produced legal.

@@ -16,7 +16,7 @@ from optuna.distributions import (
 )
 from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 
 from sk_petridish.blueprints import Blueprint, Described
 
@@ -74,6 +74,18 @@ class MotifSpace(ABC, BaseEstimator):
         ValueError
             If a row is not a motif of this space; the message says what a row is.
         """
+
+    def _check_rows(self, X: ArrayLike, n_columns: int) -> Motifs:
+        """Check that there are rows of so many finite numbers; errors say what a row is."""
+        try:
+            rows: Motifs = check_array(X, dtype=np.float64)
+        except ValueError as error:
+            raise ValueError(f"{error}\n{self.row_description}") from error
+        if rows.shape[1] != n_columns:
+            raise ValueError(
+                f"X has {rows.shape[1]} columns, not {n_columns}. {self.row_description}"
+            )
+        return rows
 
     @abstractmethod
     def blueprint(self, row: ArrayLike) -> Described:
@@ -147,7 +159,6 @@ class MotifSpace(ABC, BaseEstimator):
             The same motifs, as :meth:`encode` takes them.
         """
 
-    @abstractmethod
     def canonical(self, X: ArrayLike) -> list[Hashable]:
         """Give a key per row that is equal for motifs that mean the same network.
 
@@ -159,8 +170,9 @@ class MotifSpace(ABC, BaseEstimator):
         Returns
         -------
         list of hashable
-            One key a row.
+            One key a row: its blueprint, which spaces give in a canonical form.
         """
+        return [self.blueprint(row) for row in self.validate(X)]
 
     @abstractmethod
     def repair(self, X: ArrayLike) -> Motifs:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
 from ._base import Motifs, MotifSpace
 
@@ -45,7 +44,7 @@ class DiscreteSpace(MotifSpace):
             If a row is not a motif of this space; the message says what a row is.
         """
         limits = self._limits()
-        rows = self._check_numbers(X)
+        rows = self._check_rows(X, len(limits))
         wrong = (rows != np.round(rows)) | (rows < 0) | (rows >= limits)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
@@ -53,19 +52,6 @@ class DiscreteSpace(MotifSpace):
             raise ValueError(
                 f"Row {row} has {name}={rows[row, column]:g}, which must be a whole number from "
                 f"0 to {limit - 1}.\n{self.row_description}"
-            )
-        return rows
-
-    def _check_numbers(self, X: ArrayLike) -> Motifs:
-        """Check that there are rows of as many finite numbers as there are columns."""
-        try:
-            rows: Motifs = check_array(X, dtype=np.float64)
-        except ValueError as error:
-            raise ValueError(f"{error}\n{self.row_description}") from error
-        n_columns = len(self._limits())
-        if rows.shape[1] != n_columns:
-            raise ValueError(
-                f"X has {rows.shape[1]} columns, not {n_columns}. {self.row_description}"
             )
         return rows
 
@@ -115,19 +101,4 @@ class DiscreteSpace(MotifSpace):
             The nearest motifs of the space; legal ones are returned as they are.
         """
         limits = self._limits()
-        return np.clip(np.round(self._check_numbers(X)), 0, limits - 1)
-
-    def canonical(self, X: ArrayLike) -> list[Hashable]:
-        """Give the blueprint of each row, which is the same for rows of the same network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_features)
-            Motifs.
-
-        Returns
-        -------
-        list of Blueprint
-            One key a row.
-        """
-        return [self.blueprint(row) for row in self.validate(X)]
+        return np.clip(np.round(self._check_rows(X, len(limits))), 0, limits - 1)

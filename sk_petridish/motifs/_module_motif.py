@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
 from sk_petridish.blueprints import Factory, ModuleBlueprint
 
@@ -149,13 +149,7 @@ class ModuleMotif(MotifSpace):
             else a row must be, the factory says.
         """
         self._check_not_empty()
-        try:
-            rows: Motifs = check_array(X, dtype=np.float64)
-        except ValueError as error:
-            raise ValueError(f"{error}\n{self.row_description}") from error
-        if rows.shape[1] != len(self._distributions):
-            raise ValueError(f"X has {rows.shape[1]} columns. {self.row_description}")
-        return rows
+        return self._check_rows(X, len(self._distributions))
 
     def _check_not_empty(self) -> None:
         if not self._distributions:
@@ -243,21 +237,6 @@ class ModuleMotif(MotifSpace):
         """
         rows: list[Any] = self.validate(X).tolist()
         return rows
-
-    def canonical(self, X: ArrayLike) -> list[Hashable]:
-        """Give each row itself: of what the factory makes of them, nothing is known.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_features)
-            Motifs.
-
-        Returns
-        -------
-        list of tuple of float
-            One key a row.
-        """
-        return [tuple(row) for row in self.validate(X).tolist()]
 
     def repair(self, X: ArrayLike) -> Motifs:
         """Clip every column to its distribution and round it to its steps.

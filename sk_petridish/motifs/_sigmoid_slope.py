@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, FloatDistribution
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 
 from sk_petridish.blueprints import Blueprint, Node
 
@@ -89,13 +89,7 @@ class SigmoidSlope(MotifSpace):
         """
         if self.n_slopes < 1 or not self.low < self.high:
             raise ValueError(f"{self!r} is empty: it needs n_slopes >= 1 and low < high.")
-        try:
-            checked: Motifs = check_array(X, dtype=np.float64)
-        except ValueError as error:
-            raise ValueError(f"{error}\n{self.row_description}") from error
-        if checked.shape[1] != self.n_slopes:
-            raise ValueError(f"X has {checked.shape[1]} columns. {self.row_description}")
-        return checked
+        return self._check_rows(X, self.n_slopes)
 
     def blueprint(self, row: ArrayLike) -> Blueprint:
         """Describe the multilayer perceptron with these slopes.
@@ -217,21 +211,6 @@ class SigmoidSlope(MotifSpace):
         """
         rows = self.validate(X).tolist()
         return [row[0] for row in rows] if self.n_slopes == 1 else [tuple(row) for row in rows]
-
-    def canonical(self, X: ArrayLike) -> list[Hashable]:
-        """Give a key per row; different slopes are different networks.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_slopes)
-            Motifs.
-
-        Returns
-        -------
-        list of tuple of float
-            One key a row.
-        """
-        return [tuple(row) for row in self.validate(X).tolist()]
 
     def repair(self, X: ArrayLike) -> Motifs:
         """Clip slopes to the range from ``low`` to ``high``.
