@@ -69,7 +69,7 @@ class ConvCell(DiscreteSpace):
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": CONV, "paper": PAPER}
     _bank: ClassVar[dict[str, dict[str, Any]]] = CONV_BANK
     data_kind: DataKind = "images"
-    _zero_cost: ClassVar[dict[str, Any] | None] = CONV_ZERO_COST, PAPER
+    _zero_cost: ClassVar[dict[str, Any] | None] = CONV_ZERO_COST
 
     def __init__(self, n_cells: int = 3) -> None:
         self.n_cells = n_cells
