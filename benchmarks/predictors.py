@@ -196,7 +196,7 @@ def methods(table: Table, features: Features) -> dict[str, Callable[[int], Made]
         "structure alone": lambda seed: readers(features, seed, "structure"),
         "dish": lambda seed: (PetriDishRegressor(space, random_state=seed, **dish), 0.0),
         "dish, unlearned": lambda seed: (
-            PetriDishRegressor(space, random_state=seed, max_iter=0, **dish),
+            PetriDishRegressor(space, random_state=seed, **(dish | {"max_iter": 0})),
             0.0,
         ),
         "Gaussian process": lambda seed: scored(GaussianProcessRegressor(kernel, normalize_y=True)),

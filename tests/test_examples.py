@@ -11,7 +11,7 @@ import pytest
 
 import sk_petridish
 from sk_petridish import PetriDishRegressor
-from sk_petridish.motifs import SigmoidSlope
+from sk_petridish.motifs import ConvCell, RecurrentGraph, SigmoidSlope
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"
@@ -110,3 +110,34 @@ def test_the_measurement_resumes_where_the_table_ends(tmp_path, monkeypatch):
         ",".join(benchmark._sigmoid_slopes.COLUMNS) + f"\n{everything[0]},0,0.1,0.97\n"
     )
     assert benchmark.missing() == everything[1:]
+
+
+def test_the_predictor_benchmark_measures_every_method(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = load_benchmark("predictors")
+    few = {"n_dishes": 1, "inner_steps": 3, "n_synthetic": 4, "n_batches": 1}
+    monkeypatch.setattr(RecurrentGraph, "_bank", {"small": few})
+    space = RecurrentGraph()
+    X = space.sample(14, random_state=0)
+    dish = few | {"max_iter": 1, "max_outer_loss": 10.0, "leave_out": 0.0}
+    table = benchmark.Table(space, X, np.arange(14.0), (8,), None, dish)
+    rows = []
+    for method, make in benchmark.methods(table, benchmark.Features(table)).items():
+        for split, train, test in benchmark.splits(table, 8, 2):
+            assert sorted([*train, *test]) == list(range(14))
+            measured = benchmark.measure(table, make(split), train, test)
+            assert -1 <= measured["tau"] <= 1
+            rows.append({"n_train": "8", "method": method} | measured)
+    assert len(rows) == 20
+    report = benchmark.table_of(rows)
+    assert all(row["method"] in report for row in rows)
+
+
+def test_the_predictor_benchmark_counts_a_network_once(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = load_benchmark("predictors")
+    # Two rows that are the same cell, and another.
+    X = np.array([[0, 0, 0, 1, 0, 0], [3, 0, 0, 1, 0, 0], [0, 0, 0, 3, 0, 0]], dtype=float)
+    joined, y = benchmark._joined(ConvCell(), X, np.array([1.0, 2.0, 5.0]))
+    np.testing.assert_array_equal(joined, X[[0, 2]])
+    np.testing.assert_array_equal(y, [1.5, 5.0])
