@@ -438,3 +438,9 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
     (slope,) = torch.autograd.grad(valid.square().sum(), batch.x_train, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         slope.sum().backward()
+
+
+def test_images_are_refused():
+    batch = DishBatch.stack([draw_dish(make_settings(positions=(2, 2)), 0)], torch.float64, "cpu")
+    with pytest.raises(ValueError, match="not images"):
+        measure(engine("numba"), [SigmoidSlope().blueprint([0.5])], batch, [0])

@@ -87,3 +87,10 @@ def test_measures_do_not_depend_on_other_motifs():
     together, single = measured(blueprints, settings), measured(blueprints[:1], settings)
     for name in ZERO_COST:
         np.testing.assert_allclose(together[name][:, :1], single[name], rtol=1e-9)
+
+
+def test_sequences_of_one_step_are_sequences():
+    cell = RecurrentCell(2)
+    blueprint = cell.blueprint(cell.sample(1, random_state=0)[0])
+    reach = measured([blueprint], make_settings(positions=(1,)))["reach"]
+    np.testing.assert_allclose(reach, 1.0, rtol=1e-6)

@@ -278,16 +278,17 @@ class SuperNetwork:
         """
         own = self._own(weights)
         steps = list(self._in_time(x, own)) if x.ndim == _SEQUENCES else [self._at_once(x, own)]
+
+        def collect(gather: _Gather) -> Tensor:
+            values = [gather(step) for step in steps]
+            return torch.stack(values, dim=-2) if x.ndim == _SEQUENCES else values[0]
+
         hidden = [
-            (group.motifs, _through_time([group.arguments[0](values) for values in steps]))
+            (group.motifs, collect(group.arguments[0]))
             for group in self._groups
             if group.operation.bends
         ]
-        return Trace(
-            _through_time([self._readout(values) for values in steps]),
-            hidden,
-            [_through_time([gather(values) for values in steps]) for gather in self._features],
-        )
+        return Trace(collect(self._readout), hidden, [collect(one) for one in self._features])
 
     @property
     def owners(self) -> Tensor:
@@ -339,11 +340,6 @@ class SuperNetwork:
             parameters = (parameter.view(-1, *axes) for parameter in group.parameters)
             values.append(group.operation.function(*inputs, *parameters, *own))
         return values
-
-
-def _through_time(steps: Sequence[Tensor]) -> Tensor:
-    """Join the values of time steps, if there are any."""
-    return torch.stack(list(steps), dim=-2) if len(steps) > 1 else steps[0]
 
 
 def _carried(blueprints: Sequence[Blueprint], widths: Widths) -> dict[int, list[tuple[int, int]]]:

@@ -66,8 +66,9 @@ def curves(
     Raises
     ------
     ValueError
-        If a motif is recurrent and the samples are no sequences, sequences and labels do
-        not fit together, or the network was built for another precision.
+        If a motif is recurrent and the samples are no sequences, samples are images,
+        sequences and labels do not fit together, or the network was built for another
+        precision.
     """
     precision = dishes.x_train.detach().numpy().dtype
     if network.programs.parameters.dtype != precision:
@@ -77,6 +78,8 @@ def curves(
         )
     if network.is_recurrent and dishes.x_train.ndim == 3:
         raise ValueError("Recurrent motifs need sequences, but samples have no time steps.")
+    if dishes.x_train.ndim == 5:
+        raise ValueError("The kernels read vectors and sequences, not images; use engine='torch'.")
     data = dishes.x_train, dishes.y_train, dishes.x_valid, dishes.y_valid
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in data)
     run = _Run(network, dishes, np.array(checkpoints, np.int64), n_jobs, keep=keep)
