@@ -41,8 +41,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from structures import structural_features
 
-from sk_petridish import NormalScores, PetriDishRegressor, PetriDishTransformer
-from sk_petridish._make_surrogate import make_readers
+from sk_petridish import NormalScores, PetriDishRegressor
+from sk_petridish._make_surrogate import make_banks, make_readers, make_zero_cost
 from sk_petridish.baselines import NeuralSurrogate
 from sk_petridish.datasets import load_sigmoid_slopes
 from sk_petridish.motifs import ConvCell, MotifSpace, RecurrentGraph, SigmoidSlope
@@ -142,20 +142,12 @@ class Features:
             return structural_features(space, X)
         if kind == "raw":
             return X
-        members = [(n, PetriDishRegressor(**settings)) for n, settings in space.bank().items()]
+        banks = make_banks(space, seed)
         if kind == "bank":
-            bank = PetriDishTransformer(space, dishes=members, average=True, random_state=seed)
-        else:  # zero-cost
-            settings = space.zero_cost() or members[0][1].get_params()
-            bank = PetriDishTransformer(
-                space,
-                dishes=[("start", PetriDishRegressor(**settings))],
-                curves=(),
-                zero_cost=True,
-                average=True,
-                random_state=seed,
-            )
-        return bank.fit_transform(X)
+            return banks["dishes"].fit_transform(X)
+        # Where the family's surrogate has no zero-cost block: of its first sort of dish.
+        first = PetriDishRegressor(**next(iter(space.bank().values())))
+        return banks.get("zero_cost", make_zero_cost(space, first, seed)).fit_transform(X)
 
 
 def readers(features: Features, seed: int, *kinds: str) -> tuple[BaseEstimator, float]:

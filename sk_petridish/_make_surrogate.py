@@ -65,29 +65,76 @@ def make_surrogate(
     """
     if len(motif_space.distributions()) == 1:
         return PetriDishRegressor(motif_space, random_state=random_state, n_jobs=n_jobs)
-    bank = [
-        (name, PetriDishRegressor(**settings, n_jobs=n_jobs))
-        for name, settings in motif_space.bank().items()
-    ]
-    dishes = PetriDishTransformer(motif_space, dishes=bank, average=True, random_state=random_state)
     # One average per block, so that the few zero-cost measures count as much as the bank.
-    blocks = [_block("dishes", dishes, random_state)]
-    if (settings := motif_space.zero_cost()) is not None:
-        before_training = PetriDishTransformer(
-            motif_space,
-            dishes=[("start", PetriDishRegressor(**settings))],
-            curves=(),
-            zero_cost=True,
-            average=True,
-            random_state=random_state,
-        )
-        blocks.append(_block("zero_cost", before_training, random_state))
+    blocks = [
+        (name, Pipeline([("bank", bank), ("readers", make_readers(random_state))]))
+        for name, bank in make_banks(motif_space, random_state, n_jobs).items()
+    ]
     regressor = blocks[0][1] if len(blocks) == 1 else VotingRegressor(blocks)
     return TransformedTargetRegressor(regressor, transformer=NormalScores())
 
 
-def _block(name: str, bank: PetriDishTransformer, random_state: int | None) -> tuple[str, Pipeline]:
-    return name, Pipeline([("bank", bank), ("readers", make_readers(random_state))])
+def make_banks(
+    motif_space: MotifSpace, random_state: int | None, n_jobs: int | None = None
+) -> dict[str, PetriDishTransformer]:
+    """Make what measures the motifs of a space, block by block.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        What a row of ``X`` means.
+    random_state : int or None
+        Determines dishes.
+    n_jobs : int, default=None
+        Threads of dishes.
+
+    Returns
+    -------
+    dict of str to PetriDishTransformer
+        ``"dishes"``, and ``"zero_cost"`` where the space recommends it.
+    """
+    bank = [
+        (name, PetriDishRegressor(**settings, n_jobs=n_jobs))
+        for name, settings in motif_space.bank().items()
+    ]
+    banks = {
+        "dishes": PetriDishTransformer(
+            motif_space, dishes=bank, average=True, random_state=random_state
+        )
+    }
+    if (settings := motif_space.zero_cost()) is not None:
+        start = PetriDishRegressor(**settings)
+        banks["zero_cost"] = make_zero_cost(motif_space, start, random_state)
+    return banks
+
+
+def make_zero_cost(
+    motif_space: MotifSpace, start: PetriDishRegressor, random_state: int | None
+) -> PetriDishTransformer:
+    """Make what measures motifs before any training.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        What a row of ``X`` means.
+    start : PetriDishRegressor
+        Describes the dishes.
+    random_state : int or None
+        Determines them.
+
+    Returns
+    -------
+    PetriDishTransformer
+        Means over the dishes.
+    """
+    return PetriDishTransformer(
+        motif_space,
+        dishes=[("start", start)],
+        curves=(),
+        zero_cost=True,
+        average=True,
+        random_state=random_state,
+    )
 
 
 def make_readers(random_state: int | None) -> VotingRegressor:

@@ -65,7 +65,7 @@ def measure_motifs(
         The statistic; NaN where a motif-network diverged.
     """
     batch = DishBatch.stack(dishes, engine.dtype, engine.device)
-    return _in_pieces(blueprints, batch, engine, lambda network: measure(network, batch, engine))
+    return in_pieces(blueprints, batch, engine, lambda network: measure(network, batch, engine))
 
 
 def measure_curves(
@@ -93,7 +93,7 @@ def measure_curves(
         The fields of :class:`Curves`, in order; not finite where a motif-network diverged.
     """
     batch = DishBatch.stack(dishes, engine.dtype, engine.device)
-    return _in_pieces(
+    return in_pieces(
         blueprints,
         batch,
         engine,
@@ -101,17 +101,37 @@ def measure_curves(
     )
 
 
-def _in_pieces(
+def in_pieces(
     blueprints: Sequence[Described],
     batch: DishBatch,
     engine: Engine,
     read: Callable[[Any], Tensor],
+    max_networks: int = _MAX_NETWORKS,
 ) -> Array:
-    """Read (n_dishes, n_motifs, ...) off motif-networks, so many at a time."""
-    size = max(1, _MAX_NETWORKS // len(batch.seeds))
+    """Read something off motif-networks, in pieces that fit into memory.
+
+    Parameters
+    ----------
+    blueprints : sequence of Blueprint or ModuleBlueprint
+        The motifs.
+    batch : DishBatch
+        The dishes.
+    engine : Engine
+        What builds the motif-networks.
+    read : callable
+        ``read(network) -> Tensor`` of shape (n_dishes, n_motifs, ...).
+    max_networks : int
+        Motif-networks in a piece, in all dishes together.
+
+    Returns
+    -------
+    ndarray of shape (n_dishes, n_motifs, ...)
+        What was read.
+    """
+    size = max(1, max_networks // len(batch.seeds))
     pieces = []
     with torch.no_grad():
         for start in range(0, len(blueprints), size):
             network = engine.build(blueprints[start : start + size], batch.settings.widths)
-            pieces.append(read(network).cpu().numpy())
+            pieces.append(read(network).detach().cpu().numpy())
     return np.concatenate(pieces, axis=1).astype(np.float64)

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sk_petridish.blueprints import Described, Network, Trace, build_network
+from sk_petridish.blueprints import Described, Network, Trace
 
 from ._dish import Array, Dish, DishBatch
+from ._engines import TorchEngine
 from ._inner_loss import compared
+from ._measure import in_pieces
 
 ZERO_COST = (
     "gradient",
@@ -33,6 +35,7 @@ sample its middle is reached."""
 # Added to eigenvalues, or to what a logarithm is taken of.
 _LITTLE = 1e-5
 _TINY = 1e-12
+# Fewer in one call than where only losses are kept: all values on the way are.
 _MAX_NETWORKS = 256
 
 
@@ -69,18 +72,14 @@ def zero_cost(
        without Training", 2021, https://arxiv.org/abs/2006.04647
     """
     batch = DishBatch.stack(dishes, dtype, device)
-    size = max(1, _MAX_NETWORKS // len(dishes))
-    pieces = []
-    for start in range(0, len(blueprints), size):
-        network = build_network(
-            blueprints[start : start + size], batch.settings.widths, dtype=dtype, device=device
-        )
-        with torch.enable_grad():
-            pieces.append(_measures(network, batch).detach().cpu().numpy())
-    measured = np.concatenate(pieces, axis=1).astype(np.float64)
+    engine = TorchEngine(dtype, device)
+    measured = in_pieces(
+        blueprints, batch, engine, lambda network: _measures(network, batch), _MAX_NETWORKS
+    )
     return np.where(np.isfinite(measured), measured, 0.0)
 
 
+@torch.enable_grad()
 def _measures(network: Network, batch: DishBatch) -> Tensor:
     theta = network.initial_weights(batch.draw_weights).requires_grad_()
     shape = (-1, network.n_motifs, *batch.x_train.shape[1:])

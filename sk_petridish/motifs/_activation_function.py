@@ -166,7 +166,7 @@ class ActivationFunction(MotifSpace):
         rows = self._check_numbers(X)
         for number, row in enumerate(rows):
             try:
-                _check(row, self.max_nodes)
+                _check(row)
             except ValueError as error:
                 raise ValueError(f"Row {number}: {error}\n{self.row_description}") from None
         return rows
@@ -365,7 +365,7 @@ def _build(places: Iterator[Sequence[float]]) -> Formula:
     return Formula(name, tuple(_build(places) for _ in range(arity(name))))
 
 
-def _check(row: Motifs, max_nodes: int) -> None:
+def _check(row: Motifs) -> None:
     """Raise ValueError unless a row is a formula and nothing else."""
     numbers, constants = row[::2], row[1::2]
     if (numbers != np.round(numbers)).any() or not (

@@ -228,7 +228,8 @@ def _cell(numbers: tuple[int, ...]) -> tuple[Node, ...]:
                     maps[end].append(add("average_pool_3x3", joined(terms)))
                 else:
                     source = joined(terms)
-                    relus.setdefault(source, add("relu", source))
+                    if source not in relus:
+                        relus[source] = add("relu", source)
                     convolved = add(_CONVOLUTIONS[name], relus[source], weights=True)
                     maps[end].append(add("batch_norm", convolved))
         return maps[end]
@@ -237,21 +238,7 @@ def _cell(numbers: tuple[int, ...]) -> tuple[Node, ...]:
     output = joined(terms) if terms else add("zero", 1)
     nodes.append(Node("linear", (output,), units="n_outputs"))
     # What stands around the cell keeps the first two places and the last.
-    ordered = canonical(Blueprint(_alive(nodes))).nodes[2:-1]
+    ordered = canonical(Blueprint(tuple(nodes))).nodes[2:-1]
     return tuple(
         replace(node, inputs=tuple(source - 1 for source in node.inputs)) for node in ordered
-    )
-
-
-def _alive(nodes: Sequence[Node]) -> tuple[Node, ...]:
-    """Leave out what the output does not depend on."""
-    used, pending = {0, 1}, [len(nodes) - 1]
-    while pending:
-        position = pending.pop()
-        used.add(position)
-        pending.extend(nodes[position].inputs)
-    places = {old: new for new, old in enumerate(sorted(used))}
-    return tuple(
-        replace(nodes[old], inputs=tuple(places[source] for source in nodes[old].inputs))
-        for old in sorted(used)
     )
