@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import joblib
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
@@ -23,7 +24,11 @@ from .motifs import MotifSpace
 
 
 def make_surrogate(
-    motif_space: MotifSpace, *, random_state: int | None = None, n_jobs: int | None = None
+    motif_space: MotifSpace,
+    *,
+    random_state: int | None = None,
+    n_jobs: int | None = None,
+    memory: str | joblib.Memory | None = None,
 ) -> RegressorMixin:
     """Make the surrogate that is measured to be best for a family of motifs.
 
@@ -42,6 +47,9 @@ def make_surrogate(
     n_jobs : int, default=None
         Threads of dishes. ``None`` is 1 unless a :func:`joblib.parallel_config` says
         otherwise, -1 all processors.
+    memory : str or joblib.Memory, default=None
+        A folder that keeps what the bank measures, motif by motif, so that no motif is
+        measured twice; see :class:`PetriDishTransformer`. Dishes that learn measure anew.
 
     Returns
     -------
@@ -68,14 +76,17 @@ def make_surrogate(
     # One average per block, so that the few zero-cost measures count as much as the bank.
     blocks = [
         (name, Pipeline([("bank", bank), ("readers", make_readers(random_state))]))
-        for name, bank in make_banks(motif_space, random_state, n_jobs).items()
+        for name, bank in make_banks(motif_space, random_state, n_jobs, memory).items()
     ]
     regressor = blocks[0][1] if len(blocks) == 1 else VotingRegressor(blocks)
     return TransformedTargetRegressor(regressor, transformer=NormalScores())
 
 
 def make_banks(
-    motif_space: MotifSpace, random_state: int | None, n_jobs: int | None = None
+    motif_space: MotifSpace,
+    random_state: int | None,
+    n_jobs: int | None = None,
+    memory: str | joblib.Memory | None = None,
 ) -> dict[str, PetriDishTransformer]:
     """Make what measures the motifs of a space, block by block.
 
@@ -87,6 +98,8 @@ def make_banks(
         Determines dishes.
     n_jobs : int, default=None
         Threads of dishes.
+    memory : str or joblib.Memory, default=None
+        Keeps what they measure.
 
     Returns
     -------
@@ -99,17 +112,20 @@ def make_banks(
     ]
     banks = {
         "dishes": PetriDishTransformer(
-            motif_space, dishes=bank, average=True, random_state=random_state
+            motif_space, dishes=bank, average=True, memory=memory, random_state=random_state
         )
     }
     if (settings := motif_space.zero_cost()) is not None:
         start = PetriDishRegressor(**settings)
-        banks["zero_cost"] = make_zero_cost(motif_space, start, random_state)
+        banks["zero_cost"] = make_zero_cost(motif_space, start, random_state, memory)
     return banks
 
 
 def make_zero_cost(
-    motif_space: MotifSpace, start: PetriDishRegressor, random_state: int | None
+    motif_space: MotifSpace,
+    start: PetriDishRegressor,
+    random_state: int | None,
+    memory: str | joblib.Memory | None = None,
 ) -> PetriDishTransformer:
     """Make what measures motifs before any training.
 
@@ -121,6 +137,8 @@ def make_zero_cost(
         Describes the dishes.
     random_state : int or None
         Determines them.
+    memory : str or joblib.Memory, default=None
+        Keeps what is measured.
 
     Returns
     -------
@@ -133,6 +151,7 @@ def make_zero_cost(
         curves=(),
         zero_cost=True,
         average=True,
+        memory=memory,
         random_state=random_state,
     )
 

@@ -35,8 +35,8 @@ from .tasks import Task
 
 # Grows when older versions cannot read what is written.
 _FORMAT = 1
-# Left behind: code, and what only says how learning went.
-_NOT_SAVED: dict[str, Any] = {"callbacks": None, "history_": []}
+# Left behind: code, what only says how learning went, and places on this machine.
+_NOT_SAVED: dict[str, Any] = {"callbacks": None, "history_": [], "memory": None}
 
 
 # What stands for objects of the user's own classes, by the name of the parameter.
@@ -61,8 +61,8 @@ class SavedEstimator(BaseEstimator):
 
         Unlike a pickle, the file can be loaded without executing anything that it says,
         by later versions, and on machines without the device that it was learned on. Not
-        saved are ``callbacks``, ``history_``, a ``random_state`` that is no integer, and
-        metadata requests.
+        saved are ``callbacks``, ``history_``, ``memory``, a ``random_state`` that is no
+        integer, and metadata requests.
 
         Parameters
         ----------

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, ClassVar
 
+import joblib
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
@@ -16,9 +17,10 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._callbacks import FitHooks
+from ._memory import remember
 from ._regressor import PetriDishRegressor
 from ._saving import SavedEstimator
-from ._scikit import BaseComposition, VisualBlock, check_feature_names_in, fit_context
+from ._scikit import BaseComposition, HasMethods, VisualBlock, check_feature_names_in, fit_context
 from ._targets import validate_weights
 from ._threads import one_torch_thread
 from .dish import ZERO_COST, Curves, measure_curves, zero_cost
@@ -62,6 +64,10 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
     checkpoints : sequence of int, default=None
         Inner steps at which losses are taken. ``None``: 0, 1, 2, 4, 8 and so on, and the
         last one, of each dish's ``inner_steps``.
+    memory : str or joblib.Memory, default=None
+        A folder that keeps what was measured, motif by motif, for other estimators with the
+        same dishes, in other processes and after a restart. In a search the same motifs are
+        asked for again with every fit.
     random_state : int, RandomState instance or None, default=None
         Determines the dishes of regressors that have no ``random_state`` of their own.
 
@@ -115,6 +121,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         "zero_cost": ["boolean"],
         "average": ["boolean"],
         "checkpoints": ["array-like", None],
+        "memory": [str, HasMethods(["cache"]), None],
         "random_state": ["random_state"],
     }
 
@@ -128,6 +135,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         zero_cost: bool = False,
         average: bool = False,
         checkpoints: Sequence[int] | None = None,
+        memory: str | joblib.Memory | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.motif_space = motif_space
@@ -137,6 +145,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         self.zero_cost = zero_cost
         self.average = average
         self.checkpoints = checkpoints
+        self.memory = memory
         self.random_state = random_state
 
     @with_callbacks
@@ -212,11 +221,22 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         """
         check_is_fitted(self, "dishes_")
         rows = self.motif_space_.validate(validate_data(self, X, dtype=np.float64, reset=False))
+        return remember(self.memory, self._described(), rows, self._measure)
+
+    def _measure(self, rows: Motifs) -> NDArray[np.float64]:
         with one_torch_thread():
             blocks = [self._losses(member, rows) for _, member in self.dishes_ if self.curves]
             if self.zero_cost:
                 blocks += [self._before_training(member, rows) for _, member in self.dishes_]
         return np.hstack([self._flat(block) for block in blocks])
+
+    def _described(self) -> tuple[Any, ...]:
+        """Give all that features depend on beside the rows."""
+        members = [
+            (member.dishes_, self._steps(member), member.engine, member.dtype, member.device)
+            for _, member in self.dishes_
+        ]
+        return members, self.motif_space_, tuple(self.curves), self.zero_cost, self.average
 
     def _losses(self, member: PetriDishRegressor, rows: Motifs) -> NDArray[np.float64]:
         """Give logarithms of losses, (n_motifs, n_dishes, n_curves, n_checkpoints)."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
+from sklearn.exceptions import UnsetMetadataPassedError
 
 from ._leaving_out import Mask
 from ._targets import GroundTruth, Losses
@@ -111,3 +112,15 @@ def calibrate_spread(out_of_bag: OutOfBag, truth: GroundTruth, scale: float) -> 
     best = minimize(surprise, (0.0, -1.0), method="L-BFGS-B", bounds=bounds).x
     factor, floor = np.exp(best)
     return SpreadCalibration(float(factor), float(floor * scale))
+
+
+def predict_with_spread(
+    estimator: Any, X: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Predict, with the standard deviation of errors where the estimator knows it."""
+    try:
+        predicted, std = estimator.predict(X, return_std=True)
+    except (TypeError, UnsetMetadataPassedError):
+        # Not a regressor, nor a pipeline of one, that takes return_std.
+        return np.asarray(estimator.predict(X)), None
+    return predicted, std

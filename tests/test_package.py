@@ -63,7 +63,7 @@ LAYERS = {
     "datasets": {"datasets"},
     "metrics": {"metrics", "dish"},
     "model_selection": {"model_selection", "metrics", "motifs", "_regressor"},
-    "inspection": {"inspection", "metrics", "motifs", "dish", "_regressor"},
+    "inspection": {"inspection", "metrics", "motifs", "dish", "_regressor", "_uncertainty"},
     "baselines": {"baselines", "_threads", "_scikit"},
     ".": {
         "blueprints",
@@ -72,6 +72,7 @@ LAYERS = {
         "dish",
         "_callbacks",
         "_learning",
+        "_memory",
         "_make_surrogate",
         "_normal_scores",
         "_leaving_out",

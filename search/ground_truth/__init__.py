@@ -1,5 +1,6 @@
-"""Ground truths: train the whole network of a motif on the real data."""
+"""Ground truths: the losses of motifs in their whole networks on the real data."""
 
 from sk_petridish.search.ground_truth._mlp import MLPGroundTruth
+from sk_petridish.search.ground_truth._tabular import TabularGroundTruth
 
-__all__ = ["MLPGroundTruth"]
+__all__ = ["MLPGroundTruth", "TabularGroundTruth"]

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
+from sk_petridish._uncertainty import predict_with_spread
+
 from ._axes import get_axes
-from ._surrogate import predict_with_spread
 
 
 class ParameterDisplay:

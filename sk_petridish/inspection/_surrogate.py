@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.utils import check_consistent_length
 
+from sk_petridish._uncertainty import predict_with_spread
 from sk_petridish.metrics import kendall_tau_score, regret_score, spearman_score
 
 from ._axes import get_axes
@@ -163,15 +163,3 @@ class SurrogateDisplay:
         ax.title.set_fontsize("medium")
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-
-def predict_with_spread(
-    estimator: Any, X: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Predict, with the standard deviation of errors where the estimator knows it."""
-    try:
-        predicted, std = estimator.predict(X, return_std=True)
-    except (TypeError, UnsetMetadataPassedError):
-        # Not a regressor, nor a pipeline of one, that takes return_std.
-        return np.asarray(estimator.predict(X)), None
-    return predicted, std

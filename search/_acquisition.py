@@ -1,0 +1,68 @@
+"""What a candidate's prediction is worth to a search."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from sk_petridish._uncertainty import predict_with_spread
+from sk_petridish.motifs import Motifs
+
+Acquisition = Literal["mean", "lower_confidence_bound", "expected_improvement"]
+Losses = NDArray[np.float64]
+
+
+def check_acquisition(acquisition: str) -> None:
+    """Raise ValueError unless there is such a choice."""
+    if acquisition not in get_args(Acquisition):
+        raise ValueError(
+            f"acquisition must be one of {get_args(Acquisition)}, got {acquisition!r}."
+        )
+
+
+def acquire(
+    surrogate: Any, candidates: Motifs, best: float, acquisition: Acquisition
+) -> tuple[Losses, Losses]:
+    """Predict candidates and say how promising they are.
+
+    Parameters
+    ----------
+    surrogate : fitted regressor
+        With ``predict(X, return_std=True)``, unless the choice is ``"mean"``.
+    candidates : ndarray of shape (n_candidates, n_features)
+        Motifs.
+    best : float
+        The smallest loss known.
+    acquisition : {"mean", "lower_confidence_bound", "expected_improvement"}
+        What counts: the predicted loss, one standard deviation less than it, or the mean of
+        what a normally distributed loss would be smaller than the best, 0 where larger.
+
+    Returns
+    -------
+    predicted : ndarray of shape (n_candidates,)
+        Predicted losses.
+    score : ndarray of shape (n_candidates,)
+        Small for promising candidates.
+
+    Raises
+    ------
+    ValueError
+        If the surrogate has no spread, and the choice needs one.
+    """
+    if acquisition == "mean":
+        predicted = np.asarray(surrogate.predict(candidates), dtype=np.float64)
+        return predicted, predicted
+    predicted, std = predict_with_spread(surrogate, candidates)
+    if std is None:
+        raise ValueError(
+            f"acquisition={acquisition!r} needs a surrogate that predicts a spread, as a "
+            f"PetriDishRegressor does; {type(surrogate).__name__} does not. Use 'mean'."
+        )
+    if acquisition == "lower_confidence_bound":
+        return predicted, predicted - std
+    std = np.maximum(std, 1e-12)
+    z = (best - predicted) / std
+    return predicted, -std * (z * norm.cdf(z) + norm.pdf(z))

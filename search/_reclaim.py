@@ -1,0 +1,65 @@
+"""Trials that a dead worker has left running."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import optuna
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+_RECLAIMED = "sk_petridish:reclaimed"
+
+
+def reclaim_trials(study: Study, *, older_than: float | None = None) -> int:
+    """Fail the trials of a study that dead workers have left running.
+
+    Their motifs may be suggested again: that an evaluation did not end says nothing about
+    its motif. A :class:`PetriDishSearch` does it by itself when a lease expires; a study
+    with a :class:`PetriDishSampler` has no leases, since Optuna evaluates.
+
+    Parameters
+    ----------
+    study : optuna.study.Study
+        The study.
+    older_than : float, default=None
+        Only trials that began so many seconds ago. ``None`` means all: no other worker may
+        be alive.
+
+    Returns
+    -------
+    int
+        How many trials were reclaimed.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from sk_petridish.search import reclaim_trials
+    >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+    >>> study = optuna.create_study()
+    >>> _ = study.ask()  # and the worker dies
+    >>> reclaim_trials(study)
+    1
+    >>> study.trials[0].state.name
+    'FAIL'
+    """
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    if older_than is not None:
+        limit = datetime.now() - timedelta(seconds=older_than)
+        running = [trial for trial in running if (trial.datetime_start or limit) <= limit]
+    return sum(reclaim(study, trial) for trial in running)
+
+
+def reclaim(study: Study, trial: FrozenTrial) -> bool:
+    """Fail one trial as never evaluated; False if it has ended in the meantime."""
+    try:
+        study._storage.set_trial_system_attr(trial._trial_id, _RECLAIMED, True)
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return False
+    return True
+
+
+def is_reclaimed(trial: FrozenTrial) -> bool:
+    """Say whether a trial has failed without being evaluated."""
+    return trial.state == TrialState.FAIL and trial.system_attrs.get(_RECLAIMED, False)

@@ -1,0 +1,201 @@
+"""What proposers have in common: they know what was evaluated, and propose what was not."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from sk_petridish.motifs import Motifs, MotifSpace
+
+# Batches without a new motif after which there may be none left.
+_PATIENCE = 20
+
+
+class History(NamedTuple):
+    """What a search has evaluated so far, in order.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_evaluated, n_features)
+        Motifs, those whose evaluation failed or still runs too.
+    y : ndarray of shape (n_evaluated,)
+        Their losses; NaN where there is none.
+    iteration : ndarray of shape (n_evaluated,)
+        The iteration of the search that chose each.
+
+    Examples
+    --------
+    >>> from sk_petridish.search.proposers import History
+    >>> history = History.of([[0.2], [0.5]], [0.03, float("nan")])
+    >>> history.known().X
+    array([[0.2]])
+    """
+
+    X: Motifs
+    y: NDArray[np.float64]
+    iteration: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, X: ArrayLike, y: ArrayLike, iteration: ArrayLike | None = None) -> History:
+        """Make a history of motifs and losses.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_evaluated, n_features)
+            Motifs.
+        y : array-like of shape (n_evaluated,)
+            Their losses.
+        iteration : array-like of shape (n_evaluated,), default=None
+            Iterations, all 0 otherwise.
+
+        Returns
+        -------
+        History
+            The history.
+        """
+        losses = np.asarray(y, dtype=np.float64)
+        numbers = np.zeros(len(losses)) if iteration is None else iteration
+        return cls(
+            np.asarray(X, dtype=np.float64),
+            losses,
+            np.asarray(numbers).astype(np.int64, copy=False),
+        )
+
+    @classmethod
+    def empty(cls, motif_space: MotifSpace) -> History:
+        """Make the history of a search that begins.
+
+        Parameters
+        ----------
+        motif_space : MotifSpace
+            Where it searches.
+
+        Returns
+        -------
+        History
+            No motifs.
+        """
+        return cls.of(np.empty((0, len(motif_space.distributions()))), [])
+
+    def known(self) -> History:
+        """Leave out motifs without a loss.
+
+        Returns
+        -------
+        History
+            The others.
+        """
+        finite = np.isfinite(self.y)
+        return History(self.X[finite], self.y[finite], self.iteration[finite])
+
+    def best(self, n: int) -> Motifs:
+        """Give the motifs of smallest loss.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+
+        Returns
+        -------
+        ndarray of shape (min(n, n_known), n_features)
+            Motifs, the best one first.
+        """
+        known = self.known()
+        return known.X[np.argsort(known.y, kind="stable")[:n]]
+
+
+class Proposer(ABC, BaseEstimator):
+    """A source of new motifs.
+
+    What it knows of a search it is told with every question, so that a search can go on in
+    another process.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        What a row means.
+    """
+
+    def __init__(self, motif_space: MotifSpace) -> None:
+        self.motif_space = motif_space
+
+    def ask(
+        self,
+        n: int,
+        history: History,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Motifs:
+        """Propose motifs that are not in the history, each network once.
+
+        Where the proposer runs out of new ones, motifs drawn at random make up the number.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        history : History
+            What was evaluated.
+        random_state : int, RandomState instance or None, default=None
+            Where randomness comes from.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features)
+            Legal motifs; fewer where twenty batches of random ones brought nothing new, as
+            in a space of which everything was evaluated.
+        """
+        generator = check_random_state(random_state)
+        unseen = Unseen(self.motif_space, history.X)
+        for batches in (self._batches(n, history, generator), self._random(n, generator)):
+            in_vain = 0
+            for rows in batches:
+                in_vain = 0 if unseen.add(rows) else in_vain + 1
+                if len(unseen.rows) >= n or in_vain == _PATIENCE:
+                    break
+            if len(unseen.rows) >= n:
+                break
+        return np.reshape(unseen.rows[:n], (-1, history.X.shape[1]))
+
+    @abstractmethod
+    def _batches(
+        self, n: int, history: History, generator: np.random.RandomState
+    ) -> Iterator[Motifs]:
+        """Give batches of legal motifs, known ones among them, until there are no more."""
+
+    def _random(self, n: int, generator: np.random.RandomState) -> Iterator[Motifs]:
+        while True:
+            yield self.motif_space.sample(n, generator)
+
+
+class Unseen:
+    """Collects motifs that are new, each network once.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        Knows which rows are one network.
+    seen : ndarray of shape (n_motifs, n_features)
+        Motifs that are not new.
+    """
+
+    def __init__(self, motif_space: MotifSpace, seen: Motifs) -> None:
+        self.motif_space = motif_space
+        self.rows: list[Motifs] = []
+        self._keys: set[Hashable] = set(motif_space.canonical(seen)) if len(seen) else set()
+
+    def add(self, rows: Motifs) -> int:
+        """Keep those of some motifs that are new, and count them."""
+        before = len(self.rows)
+        if len(rows):
+            for row, key in zip(rows, self.motif_space.canonical(rows), strict=True):
+                if key not in self._keys:
+                    self._keys.add(key)
+                    self.rows.append(row)
+        return len(self.rows) - before

@@ -1,0 +1,58 @@
+"""Optuna's samplers as proposers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import create_trial
+
+from sk_petridish.motifs import Motifs, MotifSpace
+from sk_petridish.search._optuna import params_of, quiet_study
+from sk_petridish.search.proposers._base import History, Proposer
+
+
+class SamplerProposer(Proposer):
+    """Propose what a sampler of Optuna's suggests.
+
+    The sampler sees the history as completed trials, and what it has proposed before in the
+    same answer as running ones.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        What a row means.
+    sampler : callable, default=optuna.samplers.TPESampler
+        ``sampler(seed=...)`` makes a sampler: a class, or a function that sets other
+        parameters too, such as ``functools.partial(TPESampler, n_startup_trials=5)``.
+
+    Examples
+    --------
+    >>> from optuna.samplers import TPESampler
+    >>> from sk_petridish.motifs import SigmoidSlope
+    >>> from sk_petridish.search.proposers import History, SamplerProposer
+    >>> space = SigmoidSlope()
+    >>> X = space.sample(20, random_state=0)
+    >>> proposer = SamplerProposer(space, TPESampler)
+    >>> proposer.ask(3, History.of(X, X.ravel()), random_state=0).shape
+    (3, 1)
+    """
+
+    def __init__(
+        self, motif_space: MotifSpace, sampler: Callable[..., BaseSampler] = TPESampler
+    ) -> None:
+        super().__init__(motif_space)
+        self.sampler = sampler
+
+    def _batches(
+        self, n: int, history: History, generator: np.random.RandomState
+    ) -> Iterator[Motifs]:
+        study = quiet_study(self.sampler(seed=generator.randint(2**31 - 1)))
+        distributions = self.motif_space.distributions()
+        known = history.known()
+        for row, loss in zip(known.X, known.y, strict=True):
+            params = params_of(self.motif_space, row)
+            study.add_trial(create_trial(params=params, distributions=distributions, value=loss))
+        while True:
+            yield self.motif_space.suggest(study.ask())[None]
