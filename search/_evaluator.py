@@ -1,0 +1,139 @@
+"""The evaluation of one trial, wherever it takes place."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import RandomSampler
+from optuna.storages import BaseStorage
+from optuna.trial import Trial, TrialState
+
+from sk_petridish.motifs import Motifs, MotifSpace
+from sk_petridish.search._batches import SearchStudy
+from sk_petridish.search._lease import lease
+from sk_petridish.search._optuna import quietly
+from sk_petridish.search._reclaim import reclaim
+from sk_petridish.search._subprocess import call_in_subprocess
+
+GroundTruth = Callable[..., float]
+_logger = logging.getLogger("sk_petridish.search")
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Evaluates trials; travels to the workers.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        What a row means.
+    ground_truth : callable
+        ``ground_truth(row, trial)`` or ``ground_truth(row)``.
+    storage : str or optuna.storages.BaseStorage
+        Where the study is.
+    study_name : str
+        Its name.
+    pruner : optuna.pruners.BasePruner
+        What may end evaluations early.
+    timeout : float or None
+        Seconds that one may take.
+    lease : float
+        Seconds after which a worker that was not heard of is dead.
+    deadline : float
+        When no evaluation is to begin any more, in seconds since the epoch.
+    run : str
+        Names the run of the search.
+    """
+
+    motif_space: MotifSpace
+    ground_truth: GroundTruth
+    storage: str | BaseStorage
+    study_name: str
+    pruner: BasePruner
+    timeout: float | None
+    lease: float
+    deadline: float
+    run: str
+
+    def __call__(self, trial_id: int) -> None:
+        """Evaluate a waiting trial, unless another worker does."""
+        if time.time() >= self.deadline:
+            return
+        study = self._study()
+        if not _begin(study, trial_id):
+            return
+        with lease(study._storage, trial_id, self.lease, self.run):
+            if SearchStudy(study, self.motif_space).discard(trial_id):
+                return
+            trial = Trial(study, trial_id)
+            row = self.motif_space.suggest(trial)
+            try:
+                loss, state = self._loss(row, trial), TrialState.COMPLETE
+            except optuna.TrialPruned:
+                loss, state = math.nan, TrialState.PRUNED
+            except KeyboardInterrupt:
+                reclaim(study, study._storage.get_trial(trial_id))
+                raise
+            except Exception as error:
+                loss, state = math.nan, TrialState.FAIL
+                _fail(trial, repr(error))
+            if state == TrialState.COMPLETE and not math.isfinite(loss):
+                state = TrialState.FAIL
+                _fail(trial, f"The loss is {loss}.")
+        value = loss if state == TrialState.COMPLETE else None
+        study.tell(trial, value, state=state, skip_if_finished=True)
+
+    def _loss(self, row: Motifs, trial: Trial) -> float:
+        if self.timeout is None:
+            return evaluate(self.ground_truth, row, trial)
+        return float(
+            call_in_subprocess(partial(self._elsewhere, row, trial._trial_id), self.timeout)
+        )
+
+    def _elsewhere(self, row: Motifs, trial_id: int) -> float:
+        """Evaluate in a process that must open the study anew."""
+        return evaluate(self.ground_truth, row, Trial(self._study(), trial_id))
+
+    def _study(self) -> optuna.Study:
+        with quietly():
+            return optuna.load_study(
+                study_name=self.study_name,
+                storage=self.storage,
+                sampler=RandomSampler(seed=0),  # never asked
+                pruner=self.pruner,
+            )
+
+
+def evaluate(ground_truth: GroundTruth, row: Motifs, trial: Trial) -> float:
+    """Call a ground truth, with the trial if it takes one."""
+    if _takes_trial(ground_truth):
+        return float(ground_truth(row, trial=trial))
+    return float(ground_truth(row))
+
+
+def _takes_trial(ground_truth: GroundTruth) -> bool:
+    parameters = inspect.signature(ground_truth).parameters
+    return "trial" in parameters or any(
+        parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values()
+    )
+
+
+def _begin(study: optuna.Study, trial_id: int) -> bool:
+    """Set a waiting trial running; False if somebody else has."""
+    try:
+        return study._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return False
+
+
+def _fail(trial: Trial, why: str) -> None:
+    _logger.warning("Trial %d failed: %s", trial.number, why)
+    trial.set_user_attr("error", why)

@@ -1,0 +1,79 @@
+"""A worker's promise that it still evaluates a trial."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import optuna
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
+
+_LEASE = "sk_petridish:lease"
+
+
+@contextmanager
+def lease(storage: BaseStorage, trial_id: int, seconds: float, run: str) -> Iterator[None]:
+    """Renew the lease of a trial, three times as often as it expires.
+
+    Parameters
+    ----------
+    storage : optuna.storages.BaseStorage
+        Where the trial is.
+    trial_id : int
+        The trial.
+    seconds : float
+        How long a lease lasts.
+    run : str
+        Names the run of the search that evaluates.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    if isinstance(storage, InMemoryStorage):  # which dies with the worker
+        yield
+        return
+    over = threading.Event()
+
+    def renew() -> None:
+        until = time.time() + seconds
+        storage.set_trial_system_attr(trial_id, _LEASE, {"until": until, "run": run})
+
+    def keep() -> None:
+        while not over.wait(seconds / 3):
+            try:
+                renew()
+            except optuna.exceptions.UpdateFinishedTrialError:
+                return  # reclaimed, this machine having slept perhaps
+        storage.remove_session()  # of this thread, where a storage has one for each
+
+    renew()
+    keeper = threading.Thread(target=keep, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+def is_abandoned(trial: FrozenTrial, seconds: float) -> bool:
+    """Say whether a trial runs without a valid lease."""
+    if trial.state != TrialState.RUNNING:
+        return False
+    promise = trial.system_attrs.get(_LEASE)
+    if promise is not None:
+        return bool(promise["until"] < time.time())
+    # Its worker has died, or is about to give its promise.
+    return trial.datetime_start is not None and (
+        trial.datetime_start.timestamp() + seconds < time.time()
+    )
+
+
+def is_of_run(trial: FrozenTrial, run: str) -> bool:
+    """Say whether a trial was running in a certain run of a search."""
+    return bool(trial.system_attrs.get(_LEASE, {}).get("run") == run)

@@ -1,0 +1,463 @@
+"""Algorithm 1 of the paper, on an Optuna study."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import optuna
+from joblib.parallel import get_active_backend
+from numpy.typing import ArrayLike
+from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import RandomSampler
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from sklearn.base import RegressorMixin
+from tqdm import tqdm
+
+from sk_petridish.motifs import MotifSpace
+from sk_petridish.search._acquisition import Acquisition, check_acquisition
+from sk_petridish.search._batches import GIVEN, SearchStudy
+from sk_petridish.search._default_surrogate import default_surrogate
+from sk_petridish.search._evaluator import Evaluator, GroundTruth
+from sk_petridish.search._optuna import quietly
+from sk_petridish.search._result import SearchResult
+from sk_petridish.search._step import Ranked, fit_surrogate, rank_candidates
+from sk_petridish.search.proposers import GeneticAlgorithm, History, Proposer, RandomSearch
+
+# How often, in seconds, to look whether other workers are ready.
+_POLL = 0.5
+_SETTINGS, _TEST = "sk_petridish:settings", "sk_petridish:test"
+
+
+class PetriDishSearch:
+    """Search motifs with a surrogate between proposals and evaluations (Algorithm 1).
+
+    Some random motifs are evaluated first. Then, in each iteration, a surrogate learns from
+    all losses known, a proposer draws candidates, and those predicted to be best are
+    evaluated [1]_.
+
+    Every evaluation is a trial of an Optuna study. With a storage that lasts, a search that
+    was killed goes on where it was when it is run again, to the result that it would have
+    had; several machines can run the same search on one study.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        What is searched.
+    ground_truth : callable
+        ``ground_truth(row, trial)`` or ``ground_truth(row)``: the loss of a motif, lower is
+        better. To be called in other processes it must be picklable. A trial that is told
+        intermediate losses may be ended by the ``pruner``.
+    proposer : Proposer, default=None
+        Draws candidates. ``None`` is a
+        :class:`~sk_petridish.search.proposers.GeneticAlgorithm`.
+    surrogate : regressor, default=None
+        Predicts losses from motifs. ``None`` is :func:`~sk_petridish.make_surrogate`.
+    n_init : int, default=40
+        Motifs known before the first iteration: those given, and random ones.
+    n_candidates : int, default=100
+        Candidates of an iteration, M. As many as ``n_select`` leave nothing to rank: the
+        proposer searches alone.
+    n_select : int, default=20
+        Evaluations of an iteration, K.
+    n_iterations : int, default=3
+        Iterations. A finished search can be run again with more.
+    acquisition : {"mean", "lower_confidence_bound", "expected_improvement"}, default="mean"
+        By what candidates are ranked: the prediction, one standard deviation below it, or
+        the expected improvement. The latter two need a surrogate with
+        ``predict(X, return_std=True)``.
+    exploration : float, default=0.0
+        Share of evaluations that any candidate gets, not the best one.
+    X_init : array-like of shape (n_given, n_features), default=None
+        Motifs whose losses are known.
+    y_init : array-like of shape (n_given,), default=None
+        These losses.
+    test_ground_truth : callable, default=None
+        Evaluates the best motif when the search is over, as ``ground_truth`` would.
+    n_iter_no_change : int, default=None
+        Iterations without a smaller best loss after which the search has converged.
+        ``None`` never stops for that.
+    tol : float, default=0.0
+        By how much it has to be smaller.
+    timeout : float, default=None
+        Seconds after which no evaluation begins any more.
+    evaluation_timeout : float, default=None
+        Seconds that an evaluation may take. Each has a process of its own then, which is
+        ended; that takes seconds to start.
+    pruner : optuna.pruners.BasePruner, default=None
+        What may end evaluations early, such as
+        :class:`~optuna.pruners.SuccessiveHalvingPruner` (ASHA).
+    storage : str or optuna.storages.BaseStorage, default=None
+        Where the study is kept, as :func:`optuna.create_study` takes it. ``None`` keeps it
+        for as long as the search runs, and then in memory.
+    study_name : str, default="petri-dish-search"
+        The study's name. An existing one is gone on with.
+    n_jobs : int, default=None
+        Evaluations at the same time, by joblib: in processes, or on a cluster under
+        ``joblib.parallel_config(backend="dask")``. ``None`` is 1 unless a
+        :func:`joblib.parallel_config` says otherwise.
+    lease : float, default=60.0
+        Seconds after which a worker that was not heard of counts as dead, so that others do
+        its evaluations. The clocks of machines must agree to much less.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+    random_state : int, default=None
+        Determines the search, except what the evaluations themselves leave to chance.
+        Several machines on one study need an integer.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be.
+
+    See Also
+    --------
+    PetriDishSampler : Trial by trial, within studies of one's own.
+    sk_petridish.inspection.SearchDisplay : Draws what it finds.
+
+    References
+    ----------
+    .. [1] A. Rawal, J. Lehman, F. P. Such, J. Clune and K. O. Stanley, "Synthetic
+       Petri Dish: A Novel Surrogate Model for Rapid Architecture Search", 2020,
+       Algorithm 1.
+
+    Examples
+    --------
+    >>> from sk_petridish import PetriDishRegressor
+    >>> from sk_petridish.motifs import SigmoidSlope
+    >>> from sk_petridish.search import PetriDishSearch
+    >>> search = PetriDishSearch(
+    ...     SigmoidSlope(),
+    ...     lambda row: abs(row[0] - 0.3),  # instead of training networks
+    ...     surrogate=PetriDishRegressor(
+    ...         n_dishes=2, max_iter=2, max_outer_loss=4, random_state=0
+    ...     ),
+    ...     n_init=8,
+    ...     n_select=2,
+    ...     n_iterations=2,
+    ...     random_state=0,
+    ... )
+    >>> result = search.run()
+    >>> len(result.history)
+    12
+    """
+
+    def __init__(
+        self,
+        motif_space: MotifSpace,
+        ground_truth: GroundTruth,
+        *,
+        proposer: Proposer | None = None,
+        surrogate: RegressorMixin | None = None,
+        n_init: int = 40,
+        n_candidates: int = 100,
+        n_select: int = 20,
+        n_iterations: int = 3,
+        acquisition: Acquisition = "mean",
+        exploration: float = 0.0,
+        X_init: ArrayLike | None = None,
+        y_init: ArrayLike | None = None,
+        test_ground_truth: GroundTruth | None = None,
+        n_iter_no_change: int | None = None,
+        tol: float = 0.0,
+        timeout: float | None = None,
+        evaluation_timeout: float | None = None,
+        pruner: BasePruner | None = None,
+        storage: str | BaseStorage | None = None,
+        study_name: str = "petri-dish-search",
+        n_jobs: int | None = None,
+        lease: float = 60.0,
+        verbose: bool = False,
+        random_state: int | None = None,
+    ) -> None:
+        check_acquisition(acquisition)
+        if min(n_init, n_iterations) < 0 or not 1 <= n_select <= n_candidates:
+            raise ValueError(
+                "n_init and n_iterations must be at least 0, n_select at least 1 and at most "
+                f"n_candidates; got {n_init}, {n_iterations}, {n_select} and {n_candidates}."
+            )
+        if not 0 <= exploration <= 1:
+            raise ValueError(f"exploration must be between 0 and 1, got {exploration}.")
+        self.motif_space = motif_space
+        self.ground_truth = ground_truth
+        self.proposer = GeneticAlgorithm(motif_space) if proposer is None else proposer
+        self.surrogate = surrogate
+        self.n_init = n_init
+        self.n_candidates = n_candidates
+        self.n_select = n_select
+        self.n_iterations = n_iterations
+        self.acquisition: Acquisition = acquisition
+        self.exploration = exploration
+        self.given = _check_given(motif_space, X_init, y_init)
+        self.test_ground_truth = test_ground_truth
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.timeout = timeout
+        self.evaluation_timeout = evaluation_timeout
+        self.pruner = NopPruner() if pruner is None else pruner
+        self.storage = storage
+        self.study_name = study_name
+        self.n_jobs = n_jobs
+        self.lease = lease
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def run(self, *, reclaim: bool = False) -> SearchResult:
+        """Search, or go on with the search.
+
+        Parameters
+        ----------
+        reclaim : bool, default=False
+            Whether to do again at once what was being evaluated when the search was killed.
+            Say so only if no other worker is alive; otherwise one waits for leases to
+            expire.
+
+        Returns
+        -------
+        SearchResult
+            What was found; after Ctrl-C, what was found so far.
+
+        Raises
+        ------
+        ValueError
+            If the study is that of another search.
+        RuntimeError
+            If none of the initial evaluations gave a loss, or workers do not reach the
+            storage.
+        """
+        with self._stored() as storage:
+            run = _Run(self, storage)
+            if reclaim:
+                run.study.reclaim()
+            try:
+                interrupted = not run.to_end()
+                test_loss = None if interrupted else run.test()
+            except KeyboardInterrupt:
+                run.study.reclaim(run=run.name)
+                interrupted, test_loss = True, None
+            study = run.study.study
+            if storage is not self.storage and not isinstance(storage, InMemoryStorage):
+                study = _in_memory(study)
+            history = run.study.evaluations()
+        return SearchResult(self.motif_space, history, study, test_loss, interrupted)
+
+    @contextlib.contextmanager
+    def _stored(self) -> Iterator[str | BaseStorage]:
+        """Give the storage, a temporary one where there is none."""
+        if self.storage is not None:
+            yield self.storage
+        elif self.evaluation_timeout is None and _stays_in_this_process(self.n_jobs):
+            yield InMemoryStorage()
+        else:
+            with tempfile.TemporaryDirectory(prefix="sk_petridish_") as folder:
+                yield JournalStorage(JournalFileBackend(str(Path(folder, "journal.log"))))
+
+
+class _Run:
+    """A run of a search on its study."""
+
+    def __init__(self, search: PetriDishSearch, storage: str | BaseStorage) -> None:
+        self.search = search
+        self.name = uuid.uuid4().hex
+        with quietly():
+            study = optuna.create_study(
+                study_name=search.study_name,
+                storage=storage,
+                sampler=RandomSampler(seed=0),  # never asked
+                pruner=search.pruner,
+                load_if_exists=True,
+            )
+        self.study = SearchStudy(study, search.motif_space)
+        self.seed = self._agree()
+        deadline = math.inf if search.timeout is None else time.time() + search.timeout
+        self.evaluator = Evaluator(
+            search.motif_space,
+            search.ground_truth,
+            storage,
+            search.study_name,
+            search.pruner,
+            search.evaluation_timeout,
+            search.lease,
+            deadline,
+            self.name,
+        )
+
+    def _agree(self) -> int:
+        """Check that the study is of the same search; give the seed that it has."""
+        search = self.search
+        ours: dict[str, Any] = {
+            "parameters": sorted(search.motif_space.distributions()),
+            "n_init": search.n_init,
+            "n_candidates": search.n_candidates,
+            "n_select": search.n_select,
+            "acquisition": search.acquisition,
+            "exploration": search.exploration,
+            "proposer": type(search.proposer).__name__,
+            "given": joblib.hash((search.given.X, search.given.y)),
+            "random_state": search.random_state,
+        }
+        study = self.study.study
+        theirs = study.user_attrs.get(_SETTINGS)
+        if theirs is None:
+            if ours["random_state"] is None:
+                ours["random_state"] = int(np.random.SeedSequence().generate_state(1)[0])
+            study.set_user_attr(_SETTINGS, ours)
+            return int(ours["random_state"])
+        if ours["random_state"] is None:
+            ours["random_state"] = theirs["random_state"]
+        different = sorted(name for name in ours if ours[name] != theirs.get(name))
+        if different:
+            raise ValueError(
+                f"The study {search.study_name!r} is of a search with other {different}: "
+                f"{[theirs.get(name) for name in different]}, not "
+                f"{[ours[name] for name in different]}. Choose another study_name."
+            )
+        return int(theirs["random_state"])
+
+    def to_end(self) -> bool:
+        """Run all iterations; False if time was over before."""
+        search = self.search
+        given = search.given
+        self.study.fill(GIVEN, Ranked(given.X, np.full(len(given.y), np.nan)), given.y)
+        bests = []
+        with tqdm(desc="search", unit="evaluation", disable=not search.verbose) as bar:
+            for iteration in range(search.n_iterations + 1):
+                if not self.study.is_written(iteration):
+                    batch = self._batch(iteration)
+                    if iteration and not len(batch.X):
+                        break  # everything is evaluated
+                    self.study.fill(iteration, batch)
+                if not self._evaluate(iteration, bar):
+                    return False
+                known = self.study.history(iteration + 1).known().y
+                if not len(known):
+                    raise RuntimeError(
+                        f"None of the {search.n_init} initial evaluations gave a loss. The first "
+                        f"error: {next(iter(self.study.errors()), 'all were pruned')}"
+                    )
+                bests.append(known.min())
+                if self._has_converged(bests):
+                    break
+        return True
+
+    def _batch(self, iteration: int) -> Ranked:
+        """Choose what an iteration evaluates, from what earlier ones have found."""
+        search = self.search
+        history = self.study.history(iteration)
+        random_state = np.random.RandomState([self.seed, iteration])
+        if iteration == 0:
+            n_random = max(search.n_init - len(search.given.y), 0)
+            X = RandomSearch(search.motif_space).ask(n_random, history, random_state)
+            return Ranked(X, np.full(len(X), np.nan))
+        ranks = search.n_candidates > search.n_select
+        candidates = rank_candidates(
+            fit_surrogate(self._surrogate, history) if ranks else None,
+            search.proposer,
+            history,
+            search.n_candidates,
+            acquisition=search.acquisition,
+            exploration=search.exploration,
+            random_state=random_state,
+        )
+        return Ranked(*(part[: search.n_select] for part in candidates))
+
+    @cached_property
+    def _surrogate(self) -> RegressorMixin:
+        if self.search.surrogate is not None:
+            return self.search.surrogate
+        return default_surrogate(self.search.motif_space, self.seed)
+
+    def _evaluate(self, iteration: int, bar: tqdm[Any]) -> bool:
+        """Evaluate a batch, together with other workers; False if time was over before."""
+        search, study = self.search, self.study
+        while True:
+            study.refill(iteration)
+            waiting = study.waiting(iteration)
+            parallel = joblib.Parallel(search.n_jobs, batch_size=1)
+            # One argument, so that a cluster need not send it again with every trial.
+            parallel(joblib.delayed(self.evaluator)(trial_id) for trial_id in waiting)
+            self._show(bar)
+            if time.time() >= self.evaluator.deadline:
+                return study.n_unfinished(iteration) == 0
+            if untouched := set(waiting) & set(study.waiting(iteration)):
+                raise RuntimeError(
+                    f"Workers left {len(untouched)} evaluations undone: their storage is not that "
+                    "of the search. Processes need one that they can reach, not in memory."
+                )
+            if not study.n_unfinished(iteration):
+                return True
+            # Others evaluate the rest, or have died.
+            if not study.reclaim(seconds=search.lease) and not study.waiting(iteration):
+                time.sleep(_POLL)
+
+    def _show(self, bar: tqdm[Any]) -> None:
+        """Bring the progress bar up to date."""
+        done = [one for one in self.study.evaluations() if one.state not in ("waiting", "running")]
+        losses = [one.loss for one in done if math.isfinite(one.loss)]
+        search = self.search
+        bar.total = max(search.n_init, len(search.given.y)) + search.n_iterations * search.n_select
+        bar.n = len(done)
+        bar.set_postfix(best=f"{min(losses, default=math.nan):.4g}")
+
+    def _has_converged(self, bests: list[float]) -> bool:
+        patience = self.search.n_iter_no_change
+        if patience is None or len(bests) <= patience:
+            return False
+        return bests[-1 - patience] - bests[-1] <= self.search.tol
+
+    def test(self) -> float | None:
+        """Evaluate the best motif at last, unless that was done before."""
+        search = self.search
+        if search.test_ground_truth is None:
+            return None
+        known = self.study.history(search.n_iterations + 1).known()
+        row = known.best(1)[0]
+        study = self.study.study
+        before = study.user_attrs.get(_TEST)
+        if before is None or before["motif"] != row.tolist():
+            loss = float(search.test_ground_truth(row))
+            before = {"motif": row.tolist(), "loss": loss}
+            study.set_user_attr(_TEST, before)
+        return float(before["loss"])
+
+
+def _check_given(motif_space: MotifSpace, X: ArrayLike | None, y: ArrayLike | None) -> History:
+    """Check results that are known before."""
+    if X is None and y is None:
+        return History.empty(motif_space)
+    if X is None or y is None:
+        raise ValueError("X_init and y_init go together.")
+    rows = motif_space.validate(X)
+    given = History.of(rows, y)
+    if given.y.shape != (len(rows),) or not np.isfinite(given.y).all():
+        raise ValueError("y_init must have a finite loss for each motif of X_init.")
+    if (motif_space.repair(rows) != rows).any():
+        raise ValueError("X_init has motifs out of the range of the motif space's distributions.")
+    return given
+
+
+def _stays_in_this_process(n_jobs: int | None) -> bool:
+    backend, _ = get_active_backend()
+    # A cluster has a client, and may have but one worker.
+    alone = joblib.effective_n_jobs(n_jobs) == 1 and not hasattr(backend, "client")
+    return alone or backend.supports_sharedmem
+
+
+def _in_memory(study: optuna.Study) -> optuna.Study:
+    """Copy a study from a storage that is about to go."""
+    memory = InMemoryStorage()
+    with quietly():
+        optuna.copy_study(
+            from_study_name=study.study_name, from_storage=study._storage, to_storage=memory
+        )
+        return optuna.load_study(study_name=study.study_name, storage=memory)

@@ -1,0 +1,97 @@
+"""Calls in a process of their own, which can be ended."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+
+def call_in_subprocess(call: Callable[[], Any], timeout: float) -> Any:
+    """Call a function in a new interpreter, and end it if it takes too long.
+
+    A new interpreter and not a fork of this one: workers of a cluster are daemons, which
+    must not fork, and what has started threads, as PyTorch does, must not either.
+
+    Parameters
+    ----------
+    call : callable
+        Without arguments. Functions of the user's script travel too.
+    timeout : float
+        Seconds that it may take.
+
+    Returns
+    -------
+    object
+        What it returns.
+
+    Raises
+    ------
+    TimeoutError
+        If it took longer. Its process is gone, with those that it has started.
+    RuntimeError
+        If its process ended without an answer.
+    Exception
+        What it raises.
+    """
+    with tempfile.TemporaryDirectory(prefix="sk_petridish_") as folder:
+        question, answer = Path(folder, "call"), Path(folder, "answer")
+        question.write_bytes(cloudpickle.dumps(call))
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(question), str(answer)],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
+            start_new_session=True,  # a group of its own, to be ended together
+        )
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"The evaluation took longer than {timeout:g} s.") from None
+        finally:
+            _end(process)
+        if not answer.exists():
+            raise RuntimeError(f"The evaluation's process ended with code {process.returncode}.")
+        value, error = pickle.loads(answer.read_bytes())
+    if error is not None:
+        raise error
+    return value
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it has started."""
+    if os.name == "posix":
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    else:
+        process.kill()
+    process.wait()
+
+
+def _answer(question: Path, answer: Path) -> None:
+    """Call what was asked for, and write down its value or its error."""
+    value, error = None, None
+    try:
+        value = pickle.loads(question.read_bytes())()
+    except Exception as raised:
+        error = raised
+    try:
+        text = pickle.dumps((value, error))
+        pickle.loads(text)
+    except Exception:  # whatever errors may hold
+        text = pickle.dumps((None, RuntimeError(repr(error if error is not None else value))))
+    partial = answer.with_suffix(".partial")
+    partial.write_bytes(text)
+    partial.replace(answer)
+
+
+if __name__ == "__main__":
+    _answer(Path(sys.argv[1]), Path(sys.argv[2]))
