@@ -45,7 +45,7 @@ class SearchResult:
     >>> result.best_loss
     6.0
     >>> space.decode([result.best_motif])[0]
-    '|nor_conv_1x1~0|+|none~0|none~1|+|none~0|skip_connect~1|nor_conv_3x3~2|'
+    '|none~0|+|avg_pool_3x3~0|none~1|+|skip_connect~0|skip_connect~1|none~2|'
     """
 
     motif_space: MotifSpace

@@ -155,12 +155,11 @@ class Proposer(ABC, BaseEstimator):
         unseen = Unseen(self.motif_space, history.X)
         for batches in (self._batches(n, history, generator), self._random(n, generator)):
             in_vain = 0
-            for rows in batches:
-                in_vain = 0 if unseen.add(rows) else in_vain + 1
-                if len(unseen.rows) >= n or in_vain == _PATIENCE:
+            while len(unseen.rows) < n and in_vain < _PATIENCE:
+                rows = next(batches, None)
+                if rows is None:
                     break
-            if len(unseen.rows) >= n:
-                break
+                in_vain = 0 if unseen.add(rows) else in_vain + 1
         return np.reshape(unseen.rows[:n], (-1, history.X.shape[1]))
 
     @abstractmethod

@@ -117,7 +117,9 @@ class NAO(Proposer):
         seeds = torch.from_numpy(positions.tokens(history.best(self.n_seeds)))
         for size in np.arange(self.step, self.max_step + self.step / 2, self.step):
             with one_torch_thread():
-                tokens = decode_moved(network, seeds, float(size))
+                moved = move(network, seeds, float(size))
+                with torch.no_grad():
+                    tokens = network.decode(moved).numpy()
             yield self.motif_space.repair(positions.rows(tokens, generator))
 
     def _learn(self, positions: Positions, known: History, seed: int) -> EncoderPredictorDecoder:
@@ -154,29 +156,25 @@ def scaled(y: NDArray[np.float64]) -> NDArray[np.float32]:
     return targets.astype(np.float32)
 
 
-def decode_moved(
-    network: EncoderPredictorDecoder, tokens: torch.Tensor, size: float
-) -> NDArray[np.int64]:
-    """Move encodings against the gradient of the predicted loss, and decode them.
+def move(network: EncoderPredictorDecoder, tokens: torch.Tensor, size: float) -> Embedding:
+    """Encode motifs and move them against the gradient of the predicted loss.
 
     Parameters
     ----------
     network : EncoderPredictorDecoder
         In evaluation mode.
     tokens : Tensor of shape (n_motifs, n_positions), int64
-        The motifs to start from.
+        The motifs.
     size : float
         How far along the gradient.
 
     Returns
     -------
-    ndarray of shape (n_motifs, n_positions), int64
-        Legal tokens.
+    Embedding
+        Where they are then.
     """
     with torch.no_grad():
         start = network.encode(tokens).steps
     steps = start.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(network.predict(Embedding.at(steps)).sum(), steps)
-    with torch.no_grad():
-        moved: NDArray[np.int64] = network.decode(Embedding.of(start - size * gradient)).numpy()
-    return moved
+    return Embedding.of(start - size * gradient)

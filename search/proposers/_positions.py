@@ -108,55 +108,60 @@ class Positions:
         return np.stack(columns, axis=1)
 
 
-class _Numbers:
-    """A column of few numbers."""
+class _Grid:
+    """A column of whole steps, or of choices: a token for each number, or for neighbours."""
 
-    def __init__(self, numbers: Motifs) -> None:
+    def __init__(self, numbers: Motifs, group: Tokens) -> None:
         self.numbers = numbers
-        self.size = len(numbers)
         self.start = float(numbers[0])
+        names, self.group = np.unique(group, return_inverse=True)
+        self.size = len(names)
+        self.members = [numbers[self.group == token] for token in range(self.size)]
 
     def number(self, values: Motifs) -> Tokens:
-        nearest: Tokens = np.abs(values[:, None] - self.numbers).argmin(axis=1)
+        nearest: Tokens = self.group[np.abs(values[:, None] - self.numbers).argmin(axis=1)]
         return nearest
 
     def value(self, numbers: Tokens, generator: np.random.RandomState) -> Motifs:
-        return self.numbers[numbers]
+        return np.array([generator.choice(self.members[token]) for token in numbers])
 
 
-class _Intervals:
-    """A column of many numbers, in intervals of equal width, of logarithms where it is one."""
+class _Line:
+    """A column of real numbers: a token for each interval."""
 
-    def __init__(self, distribution: FloatDistribution | IntDistribution, size: int) -> None:
+    def __init__(self, distribution: FloatDistribution, edges: Motifs) -> None:
         self.distribution = distribution
-        self.size = size
+        self.edges = edges
         self.start = float(distribution.low)
-        low, high = self._scaled([distribution.low, distribution.high])
-        self.edges = np.linspace(low, high, size + 1)
-
-    def _scaled(self, values: object) -> Motifs:
-        numbers = np.asarray(values, dtype=np.float64)
-        return np.log(numbers) if self.distribution.log else numbers
+        self.size = len(edges) - 1
 
     def number(self, values: Motifs) -> Tokens:
-        return np.clip(np.searchsorted(self.edges, self._scaled(values)) - 1, 0, self.size - 1)
+        return _interval(values, self.edges)
 
     def value(self, numbers: Tokens, generator: np.random.RandomState) -> Motifs:
-        drawn = generator.uniform(self.edges[numbers], self.edges[numbers + 1])
-        values = np.exp(drawn) if self.distribution.log else drawn
-        if step := self.distribution.step:
-            values = self.start + np.round((values - self.start) / step) * step
-        legal: Motifs = np.clip(values, self.distribution.low, self.distribution.high)
-        return legal
+        low, high = self.edges[numbers], self.edges[numbers + 1]
+        if self.distribution.log:
+            return np.exp(generator.uniform(np.log(low), np.log(high)))
+        return generator.uniform(low, high)
 
 
-def _column(distribution: BaseDistribution, n_bins: int) -> _Numbers | _Intervals:
+def _column(distribution: BaseDistribution, n_bins: int) -> _Grid | _Line:
     match distribution:
         case CategoricalDistribution(choices=choices):
-            return _Numbers(np.asarray(choices, dtype=np.float64))
+            return _Grid(np.asarray(choices, dtype=np.float64), np.arange(len(choices)))
         case FloatDistribution(low=low, high=high) | IntDistribution(low=low, high=high):
+            spread = np.geomspace if distribution.log else np.linspace
+            edges = np.asarray(spread(low, high, n_bins + 1), dtype=np.float64)
             step = distribution.step
-            if step is not None and (high - low) / step < n_bins:
-                return _Numbers(low + step * np.arange(round((high - low) / step) + 1.0))
-            return _Intervals(distribution, n_bins)
+            if step is None:
+                assert isinstance(distribution, FloatDistribution)
+                return _Line(distribution, edges)
+            numbers = low + step * np.arange(round((high - low) / step) + 1.0)
+            few = len(numbers) <= n_bins
+            return _Grid(numbers, np.arange(len(numbers)) if few else _interval(numbers, edges))
     raise TypeError(f"Unknown distribution: {distribution!r}.")
+
+
+def _interval(values: Motifs, edges: Motifs) -> Tokens:
+    """Find the intervals that values lie in, the outermost of which have no end."""
+    return np.searchsorted(edges[1:-1], values, side="right")

@@ -106,7 +106,8 @@ class ReinforceController(Proposer):
 
     def _replay(self, positions: Positions, known: History) -> _Policy:
         """Learn from the history, an update for each batch of an iteration's motifs."""
-        policy = _Policy(positions, self.n_hidden)
+        with torch.random.fork_rng(devices=[]):  # modules draw weights when they are made
+            policy = _Policy(positions, self.n_hidden)
         first = torch.Generator().manual_seed(self.seed)
         for weight in policy.parameters():
             nn.init.uniform_(weight, -self.init_scale, self.init_scale, generator=first)

@@ -1,0 +1,330 @@
+"""What every proposer promises, in every motif space, and what each is known to do."""
+
+import inspect
+from functools import partial
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import RandomSampler, TPESampler
+from sklearn.base import clone
+
+from sk_petridish.motifs import (
+    ActivationFunction,
+    ConvCell,
+    ModuleMotif,
+    RecurrentCell,
+    RecurrentGraph,
+    SigmoidSlope,
+)
+from sk_petridish.search import proposers
+from sk_petridish.search.proposers import (
+    NAO,
+    GeneticAlgorithm,
+    History,
+    Proposer,
+    RandomSearch,
+    ReinforceController,
+    SamplerProposer,
+)
+from sk_petridish.search.proposers._nao import move, scaled
+from sk_petridish.search.proposers._nao_network import EncoderPredictorDecoder
+from sk_petridish.search.proposers._positions import Positions
+
+
+def network(row, n_inputs, n_hidden, n_outputs):
+    """Give no interesting network; proposers build none."""
+    return torch.nn.Linear(n_inputs, n_outputs)
+
+
+MIXED = ModuleMotif(
+    network,
+    {
+        "units": IntDistribution(1, 64, log=True),
+        "rate": FloatDistribution(1e-4, 1.0, log=True),
+        "share": FloatDistribution(0.0, 1.0, step=0.25),
+        "depth": IntDistribution(2, 10, step=2),
+        "kind": CategoricalDistribution([0, 3, 5]),
+    },
+)
+SPACES = [
+    SigmoidSlope(),
+    SigmoidSlope(n_slopes=3),
+    ActivationFunction(),
+    RecurrentCell(n_nodes=3),
+    RecurrentGraph(max_nodes=6),
+    ConvCell(),
+    MIXED,
+]
+QUICK = {
+    RandomSearch: RandomSearch,
+    GeneticAlgorithm: partial(GeneticAlgorithm, n_parents=6),
+    NAO: partial(NAO, max_iter=5, n_hidden=8, n_predictor=8),
+    ReinforceController: ReinforceController,
+    SamplerProposer: SamplerProposer,
+}
+
+
+def history_of(space, n=16, seed=0):
+    X = space.sample(n, random_state=seed)
+    y = X.mean(axis=1)
+    y[3] = np.nan
+    return History.of(X, y, np.arange(n) // 6)
+
+
+def test_every_proposer_is_held_to_the_contract():
+    public = {getattr(proposers, name) for name in proposers.__all__}
+    found = {thing for thing in public if inspect.isclass(thing) and issubclass(thing, Proposer)}
+    assert found - {Proposer} == set(QUICK)
+
+
+@pytest.mark.parametrize("kind", QUICK, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: type(space).__name__)
+def test_proposals_are_legal_new_and_different(kind, space):
+    proposer = QUICK[kind](space)
+    history = history_of(space)
+    assert proposer.ask(0, history).shape == (0, history.X.shape[1])
+    for known in (history, History.empty(space)):
+        X = proposer.ask(9, known, random_state=1)
+        assert X.shape == (9, history.X.shape[1])
+        np.testing.assert_array_equal(space.repair(space.validate(X)), X)
+        keys = space.canonical(X)
+        assert len(set(keys)) == len(X)
+        if len(known.X):
+            assert not set(keys) & set(space.canonical(known.X))
+        np.testing.assert_array_equal(proposer.ask(9, known, random_state=1), X)
+    assert repr(clone(proposer)) == repr(proposer)
+
+
+@pytest.mark.parametrize("kind", QUICK, ids=lambda kind: kind.__name__)
+def test_an_exhausted_space_gives_what_is_left(kind):
+    # Two nodes in chain or in fork, one activation.
+    space = RecurrentCell(n_nodes=2, activations=("tanh",))
+    proposer = QUICK[kind](space)
+    everything = proposer.ask(10, History.empty(space), random_state=0)
+    assert len(everything) == 2
+    history = History.of(everything, [1.0, 2.0])
+    assert proposer.ask(3, history, random_state=0).shape == (0, 4)
+
+
+@pytest.mark.parametrize("kind", QUICK, ids=lambda kind: kind.__name__)
+def test_the_global_generators_are_left_alone(kind):
+    space = ConvCell()
+    before, numbers = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    QUICK[kind](space).ask(3, history_of(space), random_state=0)
+    assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(np.random.get_state()[1], numbers)  # noqa: NPY002
+
+
+def ones(space, n=100):
+    """Give random motifs of which those with small numbers are good."""
+    X = space.sample(n, random_state=0)
+    return History.of(X, X.sum(axis=1), np.arange(n) // 20)
+
+
+@pytest.mark.parametrize(
+    "proposer",
+    [GeneticAlgorithm(ConvCell()), ReinforceController(ConvCell()), SamplerProposer(ConvCell())],
+    ids=lambda proposer: type(proposer).__name__,
+)
+def test_proposals_follow_what_was_good(proposer):
+    history = ones(proposer.motif_space)
+    proposed = proposer.ask(20, history, random_state=0)
+    assert proposed.sum(axis=1).mean() < history.y.mean() - 2 * history.y.std() / 20**0.5
+
+
+def test_children_of_the_best_have_their_genes():
+    space = ConvCell()
+    history = ones(space)
+    parents = history.best(4)
+    only_crossed = GeneticAlgorithm(space, n_parents=4, mutation=0.0, crossover=1.0)
+    for child in only_crossed.ask(3, history, random_state=0):
+        joined = [
+            np.r_[mother[:cut], father[cut:]]
+            for mother in parents
+            for father in parents
+            for cut in range(1, 6)
+        ]
+        assert any((child == one).all() for one in joined)
+    mutated = GeneticAlgorithm(space, n_parents=4, mutation=0.05, crossover=0.0)
+    distance = [
+        (parents != child).sum(axis=1).min() for child in mutated.ask(50, history, random_state=0)
+    ]
+    assert min(distance) == 1
+    assert np.mean(distance) < 2
+
+
+def test_the_history_counts_failures_as_known_motifs_without_a_loss():
+    history = History.of([[1.0], [2.0], [3.0]], [np.nan, 5.0, 4.0], [0, 0, 1])
+    np.testing.assert_array_equal(history.known().X, [[2.0], [3.0]])
+    np.testing.assert_array_equal(history.best(5), [[3.0], [2.0]])
+
+
+def test_a_sampler_sees_the_history_and_what_it_proposed():
+    seen = []
+
+    class Spy(RandomSampler):
+        def infer_relative_search_space(self, study, trial):
+            seen.append([other.state.name for other in study.get_trials(deepcopy=False)])
+            return {}
+
+    space = SigmoidSlope()
+    SamplerProposer(space, Spy).ask(2, History.of([[0.5], [0.6]], [1.0, np.nan]), random_state=0)
+    assert seen == [["COMPLETE", "RUNNING"], ["COMPLETE", "RUNNING", "RUNNING"]]
+
+
+def test_a_sampler_with_parameters_of_its_own():
+    space = SigmoidSlope()
+    history = History.of(X := space.sample(12, random_state=0), np.abs(X.ravel() - 0.4))
+    proposed = SamplerProposer(space, partial(TPESampler, n_startup_trials=2)).ask(
+        30, history, random_state=0
+    )
+    assert np.median(np.abs(proposed - 0.4)) < np.median(history.y)
+
+
+def test_proposing_says_nothing(capsys):
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+    SamplerProposer(SigmoidSlope()).ask(1, History.empty(SigmoidSlope()), random_state=0)
+    assert optuna.logging.get_verbosity() == optuna.logging.INFO
+    assert capsys.readouterr() == ("", "")
+
+
+# Positions
+
+
+def test_tokens_are_those_of_naos_vocabulary():
+    """Known answer: 15 tokens and the start, in NAO's order."""
+    space = RecurrentCell()
+    positions = Positions(space.distributions(), n_bins=16)
+    X = space.sample(5, random_state=0)
+    assert positions.n_tokens == 15
+    np.testing.assert_array_equal(positions.tokens(X) + 1, space.to_tokens(X))
+    legal = positions.legal()
+    np.testing.assert_array_equal(legal[::2].sum(axis=1), np.arange(1, 12))
+    assert (legal[1::2, 11:].all(), legal[1::2, :11].any()) == (True, False)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: type(space).__name__)
+@given(seed=st.integers(0, 2**31 - 1), n_bins=st.integers(2, 40))
+def test_tokens_are_legal_and_rows_come_back(space, seed, n_bins):
+    positions = Positions(space.distributions(), n_bins)
+    X = space.sample(4, random_state=seed)
+    tokens = positions.tokens(X)
+    legal = positions.legal()
+    assert legal[np.arange(X.shape[1]), tokens].all()
+    rows = positions.rows(tokens, np.random.RandomState(0))
+    np.testing.assert_array_equal(positions.tokens(rows), tokens)
+    if isinstance(space, ConvCell):
+        np.testing.assert_array_equal(rows, X)
+
+
+# NAO
+
+
+def test_nao_learns_to_predict_and_to_reconstruct():
+    space = RecurrentCell(n_nodes=4)
+    known = history_of(space, n=40).known()
+    nao = NAO(space, max_iter=300)
+    positions = Positions(space.distributions(), nao.n_bins)
+    network = nao._learn(positions, known, seed=0)
+    tokens = torch.from_numpy(positions.tokens(known.X))
+    with torch.no_grad():
+        embedding = network.encode(tokens)
+        written = network.decode(embedding)
+        predicted = network.predict(embedding).numpy()
+    np.testing.assert_allclose(embedding.steps.norm(dim=-1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(embedding.whole.norm(dim=-1), 1.0, rtol=1e-5)
+    assert (written == tokens).float().mean() > 0.95
+    assert np.corrcoef(predicted, known.y)[0, 1] > 0.9
+
+
+def test_naos_steps_lower_the_predicted_loss():
+    space = RecurrentCell(n_nodes=4)
+    known = history_of(space, n=40).known()
+    nao = NAO(space, max_iter=100)
+    positions = Positions(space.distributions(), nao.n_bins)
+    network = nao._learn(positions, known, seed=0)
+    tokens = torch.from_numpy(positions.tokens(known.X))
+    with torch.no_grad():
+        before = network.predict(network.encode(tokens))
+    small, large = (network.predict(move(network, tokens, size)) for size in (0.1, 5.0))
+    assert small.mean() < before.mean()
+    assert large.mean() < small.mean()
+
+
+def test_the_decoder_reads_nothing_that_comes_later():
+    space = RecurrentCell(n_nodes=4)
+    positions = Positions(space.distributions(), 16)
+    torch.manual_seed(0)
+    network = EncoderPredictorDecoder(positions.legal(), 8, 8, 0.0)
+    tokens = torch.from_numpy(positions.tokens(space.sample(2, random_state=0)))
+    _, logits = network(tokens)
+    assert torch.isneginf(logits).eq(torch.from_numpy(~positions.legal())).all()
+    # The gradient of the k-th position's logits with respect to what was written.
+    written = network.write(torch.cat([torch.full((2, 1), network.start), tokens[:, :-1]], 1))
+    written = written.detach().requires_grad_()
+    embedding = network.encode(tokens)
+    state = embedding.whole[None].contiguous()
+    outputs, _ = network.decoder(written, (state, state))
+    network._logits(outputs, embedding.steps)[:, 3].sum().backward()
+    assert (written.grad[:, 4:] == 0).all()
+    assert (written.grad[:, 3] != 0).any()
+
+
+def test_one_diverged_network_does_not_make_the_others_alike():
+    y = np.r_[np.linspace(4.0, 5.0, 30), 1e6]
+    targets = scaled(y)
+    assert targets.min() == 0
+    assert targets[-1] == 1
+    assert np.ptp(targets[:30]) > 0.9
+    np.testing.assert_array_equal(scaled(np.ones(3)), 0.5)
+
+
+# The controller
+
+
+def test_the_replay_is_what_was_learned_step_by_step():
+    """A longer history goes on from where a shorter one ended, but for the rewards' scale."""
+    space = ConvCell()
+    proposer = ReinforceController(space)
+    positions = Positions(space.distributions(), proposer.n_bins)
+    X = space.sample(40, random_state=0)
+    short = History.of(X[:20], np.zeros(20))  # no motif is better: rewards of 0
+    long = History.of(X, np.zeros(40), np.repeat([0, 1], 20))
+    first = proposer._replay(positions, short)
+    again = proposer._replay(positions, short)
+    for one, other in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    last = proposer._replay(positions, long)
+    assert not torch.equal(first.weight, last.weight)  # entropy alone moves it
+
+
+def test_log_likelihoods_are_of_a_distribution():
+    """Over all motifs of a small space the likelihoods sum to 1."""
+    space = ModuleMotif(
+        network, {"a": CategoricalDistribution([0, 1, 2]), "b": IntDistribution(1, 2)}
+    )
+    proposer = ReinforceController(space)
+    positions = Positions(space.distributions(), 16)
+    policy = proposer._replay(positions, History.of([[0, 1], [2, 2], [1, 1]], [1.0, 2.0, 3.0]))
+    grid = np.array([[a, b] for a in (0, 1, 2) for b in (1, 2)], dtype=float)
+    with torch.no_grad():
+        likelihood, entropy = policy(torch.from_numpy(positions.tokens(grid)))
+    assert likelihood.exp().sum().item() == pytest.approx(1.0, abs=1e-5)
+    assert 0 < entropy.mean().item() <= np.log(6) + 1e-6
+    drawn = policy.sample(4000, torch.Generator().manual_seed(0))
+    counts = [(drawn == tokens).all(axis=1).mean() for tokens in positions.tokens(grid)]
+    np.testing.assert_allclose(counts, likelihood.exp(), atol=0.03)
+
+
+def test_the_policy_comes_to_prefer_what_is_rewarded():
+    space = ConvCell()
+    proposer = ReinforceController(space)
+    positions = Positions(space.distributions(), proposer.n_bins)
+    policy = proposer._replay(positions, ones(space, 400))
+    drawn = policy.sample(500, torch.Generator().manual_seed(0))
+    assert positions.rows(drawn, np.random.RandomState(0)).mean() < 1.0  # 2 at random
