@@ -58,8 +58,9 @@ Floats = NDArray[np.float64]
 HERE = Path(__file__).parent
 RESULTS, MEMORY = HERE / "results", HERE / ".memory"
 COLUMNS = ("method", "seed", "hit_rate", "seconds", "losses")
-# How often a method is asked for proposals that the table has.
-ROUNDS = 50
+# How often a method is asked for proposals that the table has. It learns anew each time, and
+# so is asked for more than is needed, and for twice as many the next time.
+ROUNDS, SURPLUS = 8, 3
 
 
 class Problem(NamedTuple):
@@ -109,8 +110,8 @@ class OnTable(Proposer):
         """Ask until there are enough."""
         generator = check_random_state(random_state)
         kept: list[Floats] = []
-        for _ in range(ROUNDS):
-            proposed = self.proposer.ask(n, history, generator)
+        for attempt in range(ROUNDS * (n > 0)):
+            proposed = self.proposer.ask(SURPLUS * n * 2**attempt, history, generator)
             hits = [self.table.entry(row) for row in proposed if row in self.table]
             self.n_asked += len(proposed)
             self.n_hits += len(hits)
@@ -121,7 +122,7 @@ class OnTable(Proposer):
             history = History.of(
                 np.vstack([history.X, proposed]),
                 np.r_[history.y, np.full(len(proposed), np.nan)],
-                np.r_[history.iteration, np.full(len(proposed), history.iteration.max())],
+                np.r_[history.iteration, np.full(len(proposed), history.iteration.max(initial=0))],
             )
         return np.reshape(kept[:n], (-1, history.X.shape[1]))
 

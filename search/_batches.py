@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -82,12 +81,10 @@ class SearchStudy:
         losses : ndarray of shape (n_motifs,), default=None
             Their losses, where they are known: trials are complete then.
         """
-        places = list(range(len(batch.X)))
-        # Workers that write the same batch begin at different places, and so meet rarely.
-        start = random.randrange(len(places)) if losses is None and places else 0
-        for place in places[start:] + places[:start]:
+        for place in range(len(batch.X)):
+            # Looked at each time: other workers may be writing the same batch.
             if place not in self._places(iteration):
-                self._add(iteration, place, len(places), batch, losses)
+                self._add(iteration, place, len(batch.X), batch, losses)
 
     def _add(
         self, iteration: int, place: int, size: int, batch: Ranked, losses: Motifs | None

@@ -37,7 +37,7 @@ class Evaluator:
         What a row means.
     ground_truth : callable
         ``ground_truth(row, trial)`` or ``ground_truth(row)``.
-    storage : str or optuna.storages.BaseStorage
+    storage : optuna.storages.BaseStorage
         Where the study is.
     study_name : str
         Its name.
@@ -55,7 +55,7 @@ class Evaluator:
 
     motif_space: MotifSpace
     ground_truth: GroundTruth
-    storage: str | BaseStorage
+    storage: BaseStorage
     study_name: str
     pruner: BasePruner
     timeout: float | None

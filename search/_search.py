@@ -22,6 +22,7 @@ from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from sklearn.base import RegressorMixin
+from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
 from sk_petridish.motifs import MotifSpace
@@ -36,6 +37,7 @@ from sk_petridish.search.proposers import GeneticAlgorithm, History, Proposer, R
 
 # How often, in seconds, to look whether other workers are ready.
 _POLL = 0.5
+_OPENINGS = 3
 _SETTINGS, _TEST = "sk_petridish:settings", "sk_petridish:test"
 
 
@@ -232,7 +234,7 @@ class PetriDishSearch:
         ValueError
             If the study is that of another search.
         RuntimeError
-            If none of the initial evaluations gave a loss, or workers do not reach the
+            If none of the first evaluations gave a loss, or workers do not reach the
             storage.
         """
         with self._stored() as storage:
@@ -269,21 +271,14 @@ class _Run:
     def __init__(self, search: PetriDishSearch, storage: str | BaseStorage) -> None:
         self.search = search
         self.name = uuid.uuid4().hex
-        with quietly():
-            study = optuna.create_study(
-                study_name=search.study_name,
-                storage=storage,
-                sampler=RandomSampler(seed=0),  # never asked
-                pruner=search.pruner,
-                load_if_exists=True,
-            )
+        study = _open_study(search, storage)
         self.study = SearchStudy(study, search.motif_space)
         self.seed = self._agree()
         deadline = math.inf if search.timeout is None else time.time() + search.timeout
         self.evaluator = Evaluator(
             search.motif_space,
             search.ground_truth,
-            storage,
+            study._storage,
             search.study_name,
             search.pruner,
             search.evaluation_timeout,
@@ -339,13 +334,14 @@ class _Run:
                     self.study.fill(iteration, batch)
                 if not self._evaluate(iteration, bar):
                     return False
-                known = self.study.history(iteration + 1).known().y
-                if not len(known):
+                history = self.study.history(iteration + 1)
+                known = history.known().y
+                if len(history.y) and not len(known):
                     raise RuntimeError(
-                        f"None of the {search.n_init} initial evaluations gave a loss. The first "
-                        f"error: {next(iter(self.study.errors()), 'all were pruned')}"
+                        f"None of the {len(history.y)} evaluations gave a loss. The first error: "
+                        f"{next(iter(self.study.errors()), 'all were pruned')}"
                     )
-                bests.append(known.min())
+                bests.append(known.min(initial=math.inf))
                 if self._has_converged(bests):
                     break
         return True
@@ -413,7 +409,8 @@ class _Run:
         patience = self.search.n_iter_no_change
         if patience is None or len(bests) <= patience:
             return False
-        return bests[-1 - patience] - bests[-1] <= self.search.tol
+        # Before a first result both are infinite.
+        return bests[-1 - patience] <= bests[-1] + self.search.tol
 
     def test(self) -> float | None:
         """Evaluate the best motif at last, unless that was done before."""
@@ -446,11 +443,31 @@ def _check_given(motif_space: MotifSpace, X: ArrayLike | None, y: ArrayLike | No
     return given
 
 
+def _open_study(search: PetriDishSearch, storage: str | BaseStorage) -> optuna.Study:
+    """Create the study, or load it where there is one."""
+    for attempt in range(_OPENINGS):
+        try:
+            with quietly():
+                return optuna.create_study(
+                    study_name=search.study_name,
+                    storage=storage,
+                    sampler=RandomSampler(seed=0),  # never asked
+                    pruner=search.pruner,
+                    load_if_exists=True,
+                )
+        except DatabaseError:
+            # Two workers that begin at once both create the tables; one of them fails.
+            if attempt == _OPENINGS - 1:
+                raise
+            time.sleep(_POLL)
+    raise AssertionError  # never reached
+
+
 def _stays_in_this_process(n_jobs: int | None) -> bool:
     backend, _ = get_active_backend()
     # A cluster has a client, and may have but one worker.
     alone = joblib.effective_n_jobs(n_jobs) == 1 and not hasattr(backend, "client")
-    return alone or backend.supports_sharedmem
+    return alone or bool(backend.uses_threads)
 
 
 def _in_memory(study: optuna.Study) -> optuna.Study:

@@ -14,6 +14,8 @@ from typing import Any
 
 import cloudpickle
 
+_PROGRAM = f"from {__name__} import answer; answer()"
+
 
 def call_in_subprocess(call: Callable[[], Any], timeout: float) -> Any:
     """Call a function in a new interpreter, and end it if it takes too long.
@@ -43,10 +45,10 @@ def call_in_subprocess(call: Callable[[], Any], timeout: float) -> Any:
         What it raises.
     """
     with tempfile.TemporaryDirectory(prefix="sk_petridish_") as folder:
-        question, answer = Path(folder, "call"), Path(folder, "answer")
+        question, result = Path(folder, "call"), Path(folder, "result")
         question.write_bytes(cloudpickle.dumps(call))
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(question), str(answer)],
+            [sys.executable, "-c", _PROGRAM, str(question), str(result)],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
             start_new_session=True,  # a group of its own, to be ended together
         )
@@ -56,9 +58,9 @@ def call_in_subprocess(call: Callable[[], Any], timeout: float) -> Any:
             raise TimeoutError(f"The evaluation took longer than {timeout:g} s.") from None
         finally:
             _end(process)
-        if not answer.exists():
+        if not result.exists():
             raise RuntimeError(f"The evaluation's process ended with code {process.returncode}.")
-        value, error = pickle.loads(answer.read_bytes())
+        value, error = pickle.loads(result.read_bytes())
     if error is not None:
         raise error
     return value
@@ -76,8 +78,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _answer(question: Path, answer: Path) -> None:
-    """Call what was asked for, and write down its value or its error."""
+def answer() -> None:
+    """Call what the first argument's file asks for; write what comes of it to the second's."""
+    question, path = map(Path, sys.argv[1:])
     value, error = None, None
     try:
         value = pickle.loads(question.read_bytes())()
@@ -88,10 +91,6 @@ def _answer(question: Path, answer: Path) -> None:
         pickle.loads(text)
     except Exception:  # whatever errors may hold
         text = pickle.dumps((None, RuntimeError(repr(error if error is not None else value))))
-    partial = answer.with_suffix(".partial")
+    partial = path.with_suffix(".partial")
     partial.write_bytes(text)
-    partial.replace(answer)
-
-
-if __name__ == "__main__":
-    _answer(Path(sys.argv[1]), Path(sys.argv[2]))
+    partial.replace(path)

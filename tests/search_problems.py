@@ -1,0 +1,110 @@
+"""Searches that cost nothing, for tests; at module level, since other processes import them."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+from sklearn.linear_model import LinearRegression
+
+from sk_petridish.motifs import ConvCell
+from sk_petridish.search import PetriDishSearch
+from sk_petridish.search.proposers import GeneticAlgorithm
+
+SPACE = ConvCell()
+# Operations have a price each, so that a linear surrogate can learn them.
+PRICES = np.array([5.0, 3.0, 1.0, 0.0, 4.0])
+
+
+def loss(row):
+    """Give a loss that is known at once."""
+    return float(PRICES[np.asarray(row, dtype=int)] @ np.array([1.0, 2.0, 1.0, 3.0, 1.0, 2.0]))
+
+
+def slow_loss(row):
+    """Take a while."""
+    time.sleep(0.05)
+    return loss(row)
+
+
+class Logged:
+    """Notes every evaluation that ends in a file, with the process that made it."""
+
+    def __init__(self, path, seconds=0.0):
+        self.path = str(path)
+        self.seconds = seconds
+
+    def __call__(self, row):
+        time.sleep(self.seconds)
+        with Path(self.path).open("a") as file:
+            file.write(f"{os.getpid()} {SPACE.decode([row])[0]}\n")
+        return loss(row)
+
+    def motifs(self):
+        """Give what was evaluated, in order."""
+        path = Path(self.path)
+        return [line.split()[1] for line in path.read_text().splitlines()] if path.exists() else []
+
+    def workers(self):
+        """Give the processes that evaluated."""
+        return {line.split()[0] for line in Path(self.path).read_text().splitlines()}
+
+
+def hang_at_none(row):
+    """Never end where the first edge is absent."""
+    if row[0] == 0:
+        time.sleep(3600)
+    return loss(row)
+
+
+def die_at_none(row):
+    """Take the process along where the first edge is absent."""
+    if row[0] == 0:
+        os._exit(7)
+    return loss(row)
+
+
+def epochs(row, trial=None):
+    """Report losses that come down to the final one."""
+    value = loss(row)
+    for epoch in range(9):
+        if trial is not None:
+            trial.report(value + 1 / (epoch + 1), epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+    return value
+
+
+class Prices(LinearRegression):
+    """Linear regression on which operations a cell has."""
+
+    def fit(self, X, y):
+        """Learn prices."""
+        return super().fit(self._expanded(X), y)
+
+    def predict(self, X):
+        """Add prices up."""
+        return super().predict(self._expanded(X))
+
+    def _expanded(self, X):
+        return (np.asarray(X)[:, :, None] == np.arange(5)).reshape(len(X), -1)
+
+
+def small_search(ground_truth=loss, **changes):
+    """Give a search of 8 + 2 x 4 evaluations."""
+    settings = {
+        "proposer": GeneticAlgorithm(SPACE, n_parents=6),
+        "surrogate": Prices(),
+        "n_init": 8,
+        "n_candidates": 20,
+        "n_select": 4,
+        "n_iterations": 2,
+        "random_state": 0,
+    }
+    return PetriDishSearch(SPACE, ground_truth, **(settings | changes))
+
+
+def facts(result):
+    """Give what must not depend on how a search came to its end."""
+    return [(one.iteration, SPACE.decode([one.motif])[0], one.loss) for one in result.history]
