@@ -43,7 +43,7 @@ from sklearn.utils import check_random_state
 from sk_petridish import make_surrogate
 from sk_petridish.inspection import SearchDisplay
 from sk_petridish.motifs import ConvCell, MotifSpace, RecurrentGraph
-from sk_petridish.search import PetriDishSearch
+from sk_petridish.search import PetriDishSampler, PetriDishSearch
 from sk_petridish.search.ground_truth import TabularGroundTruth
 from sk_petridish.search.proposers import (
     NAO,
@@ -190,12 +190,7 @@ def tpe(problem: Problem, seed: int) -> tuple[Floats, float]:
     table = problem.table
     space = table.motif_space
     study = optuna.create_study(sampler=TPESampler(seed=seed))
-    distributions = space.distributions()
-    for row in initial(problem, seed):
-        params = {name: int(value) for name, value in zip(distributions, row, strict=True)}
-        study.add_trial(
-            optuna.trial.create_trial(params=params, distributions=distributions, value=table(row))
-        )
+    add_known(study, problem, seed)
     losses = [trial.value for trial in study.trials]
     seen = {table.entry(row).tobytes() for row in initial(problem, seed)}
     budget = problem.n_init + problem.n_iterations * problem.n_select
@@ -218,6 +213,40 @@ def tpe(problem: Problem, seed: int) -> tuple[Floats, float]:
     return np.array(losses), n_hits / n_asked
 
 
+def sampler(problem: Problem, seed: int) -> tuple[Floats, float]:
+    """Run our sampler, which learns again after every fifth result, in an Optuna study."""
+    table = problem.table
+    space = table.motif_space
+    proposer = OnTable(space, GeneticAlgorithm(space), table)
+    study = optuna.create_study(
+        sampler=PetriDishSampler(
+            space,
+            surrogate=make_surrogate(space, random_state=0, memory=str(MEMORY)),
+            proposer=proposer,
+            n_startup_trials=problem.n_init,
+            n_candidates=problem.n_candidates,
+            refit_every=5,
+            seed=seed,
+        )
+    )
+    add_known(study, problem, seed)
+    n_trials = problem.n_iterations * problem.n_select
+    study.optimize(lambda trial: table(space.suggest(trial)), n_trials=n_trials)
+    losses = np.array([trial.value for trial in study.trials])
+    return losses, proposer.n_hits / max(proposer.n_asked, 1)
+
+
+def add_known(study: optuna.Study, problem: Problem, seed: int) -> None:
+    """Tell a study of the motifs that all methods begin with."""
+    distributions = problem.table.motif_space.distributions()
+    for row in initial(problem, seed):
+        params = {name: int(value) for name, value in zip(distributions, row, strict=True)}
+        value = problem.table(row)
+        study.add_trial(
+            optuna.trial.create_trial(params=params, distributions=distributions, value=value)
+        )
+
+
 Method = Callable[[int], tuple[Floats, float]]
 
 
@@ -227,7 +256,7 @@ def methods(problem: Problem) -> dict[str, Method]:
     for name, make in proposers(problem).items():
         made[f"dish + {name}"] = lambda seed, make=make: search(problem, make(), seed, dish=True)
         made[name] = lambda seed, make=make: search(problem, make(), seed, dish=False)
-    return made | {"TPE": partial(tpe, problem)}
+    return made | {"dish + GA, sampler": partial(sampler, problem), "TPE": partial(tpe, problem)}
 
 
 def controller_alone(problem: Problem) -> dict[str, Method]:
@@ -258,7 +287,7 @@ def report(problem: Problem, runs: dict[str, list[Floats]], rates: dict[str, flo
     for name, ours in runs.items():
         regrets = np.array([run.min() - best for run in ours])
         reached = np.array([(run <= percentile).any() for run in ours])
-        alone = name.removeprefix("dish + ")
+        alone = name.removeprefix("dish + ").removesuffix(", sampler")
         lines.append(
             _line(
                 name,
@@ -355,12 +384,28 @@ def main() -> None:
     print(text)
     path.with_suffix(".txt").write_text(text + "\n")
     if not arguments.controller:
+        draw(problem, runs, path.with_suffix(".png"))
+
+
+def draw(problem: Problem, runs: dict[str, list[Floats]], path: Path) -> None:
+    """Draw best so far against evaluations, a panel for each proposer."""
+    best = problem.table.y.min()
+    figure, panels = plt.subplots(
+        2, 2, figsize=(10, 7), layout="constrained", sharex=True, sharey=True
+    )
+    for panel, name in zip(panels.flat, proposers(problem), strict=True):
+        shown = [f"dish + {name}", f"dish + {name}, sampler", name, "TPE"]
         display = SearchDisplay.from_losses(
-            {name: [run - problem.table.y.min() for run in ours] for name, ours in runs.items()}
+            {method: [run - best for run in runs[method]] for method in shown if method in runs},
+            ax=panel,
         )
-        display.ax_.set(ylabel="regret of the best motif", yscale="log")
-        display.figure_.savefig(path.with_suffix(".png"), dpi=120)
-        plt.close(display.figure_)
+        display.ax_.set(ylabel="regret of the best motif", title=name)
+        display.ax_.set_yscale("symlog", linthresh=0.1)
+        display.ax_.axvline(problem.n_init, color="0.8", linewidth=1, zorder=0)
+    for panel in panels.flat:
+        panel.label_outer()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
 if __name__ == "__main__":

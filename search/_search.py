@@ -467,7 +467,7 @@ def _stays_in_this_process(n_jobs: int | None) -> bool:
     backend, _ = get_active_backend()
     # A cluster has a client, and may have but one worker.
     alone = joblib.effective_n_jobs(n_jobs) == 1 and not hasattr(backend, "client")
-    return alone or bool(backend.uses_threads)
+    return alone or bool(getattr(backend, "uses_threads", False))
 
 
 def _in_memory(study: optuna.Study) -> optuna.Study:

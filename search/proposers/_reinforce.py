@@ -35,7 +35,7 @@ class ReinforceController(Proposer):
         Adam's learning rate.
     batch_size : int, default=10
         Evaluations in an update of the policy.
-    entropy_weight : float, default=0.01
+    entropy_weight : float, default=0.1
         Weight of the policy's entropy, which is to stay large.
     baseline_decay : float, default=0.95
         Of the moving average of rewards that is subtracted from them.
@@ -76,7 +76,7 @@ class ReinforceController(Proposer):
         n_hidden: int = 35,
         lr: float = 0.01,
         batch_size: int = 10,
-        entropy_weight: float = 0.01,
+        entropy_weight: float = 0.1,
         baseline_decay: float = 0.95,
         init_scale: float = 0.08,
         n_bins: int = 16,
