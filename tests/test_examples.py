@@ -8,10 +8,18 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesRegressor
 
 import sk_petridish
 from sk_petridish import PetriDishRegressor
-from sk_petridish.motifs import ConvCell, RecurrentGraph, SigmoidSlope
+from sk_petridish.motifs import (
+    ActivationFunction,
+    ConvCell,
+    RecurrentCell,
+    RecurrentGraph,
+    SigmoidSlope,
+)
+from sk_petridish.search.ground_truth import TabularGroundTruth
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"
@@ -23,6 +31,9 @@ def small_dishes(monkeypatch):
         PetriDishRegressor, n_dishes=1, n_hidden=2, inner_steps=5, max_outer_loss=4.0
     )
     monkeypatch.setattr(sk_petridish, "PetriDishRegressor", small)
+    few = {"small": {"n_dishes": 1, "inner_steps": 5, "n_synthetic": 8, "n_batches": 2}}
+    monkeypatch.setattr(RecurrentCell, "_bank", few)
+    monkeypatch.setattr(ActivationFunction, "_bank", few)
 
 
 # What each example is about to print, at least.
@@ -30,6 +41,8 @@ SAYS = {
     "plot_cross_validation": "folds of neighbours dish",
     "plot_grid_search": "tuned on 30 other slopes",
     "plot_motifs": "one network: True blocks: dishes, zero_cost",
+    "plot_optuna_study": "dish: 0.",
+    "plot_search_recurrent_cells": "GA, partial:",
     "plot_sigmoid_slope": "rank correlation outside the interval",
 }
 
@@ -141,3 +154,60 @@ def test_the_predictor_benchmark_counts_a_network_once(monkeypatch):
     joined, y = benchmark._joined(ConvCell(), X, np.array([1.0, 2.0, 5.0]))
     np.testing.assert_array_equal(joined, X[[0, 2]])
     np.testing.assert_array_equal(y, [1.5, 5.0])
+
+
+@pytest.fixture
+def search_benchmark(monkeypatch, tmp_path):
+    """The search benchmark on 40 graphs, and a surrogate that needs no dishes."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    benchmark = load_benchmark("search")
+    monkeypatch.setattr(benchmark, "MEMORY", tmp_path)
+    monkeypatch.setattr(
+        benchmark, "make_surrogate", lambda space, **kwargs: ExtraTreesRegressor(10, random_state=0)
+    )
+    X = RecurrentGraph().sample(60, random_state=0)
+    X = TabularGroundTruth(RecurrentGraph(), X, np.zeros(60)).X[:40]  # each network once
+    table = TabularGroundTruth(benchmark.TableSpace(X), X, np.arange(40.0))
+    nao = {"max_iter": 2, "n_hidden": 4, "n_predictor": 4}
+    return benchmark, benchmark.Problem(table, 6, 9, 3, 2, nao)
+
+
+def test_the_search_benchmark_treats_all_methods_alike(search_benchmark, tmp_path):
+    benchmark, problem = search_benchmark
+    runs, rates = {}, {}
+    for name, method in benchmark.methods(problem).items():
+        results = [method(seed) for seed in (0, 1)]
+        runs[name] = [losses for losses, _ in results]
+        rates[name] = results[0][1]
+        for seed, losses in enumerate(runs[name]):
+            assert len(losses) == len(set(losses)) == 6 + 2 * 3
+            first = [problem.table(row) for row in benchmark.initial(problem, seed)]
+            np.testing.assert_array_equal(losses[:6], first)
+    assert len(runs) == 10
+    report = benchmark.report(problem, runs, rates)
+    assert all(name in report for name in runs)
+    benchmark.draw(problem, runs, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def test_the_search_benchmark_asks_again_for_what_a_table_lacks(search_benchmark):
+    benchmark, _ = search_benchmark
+    space = ConvCell()
+    X = space.sample(300, random_state=0)
+    table = TabularGroundTruth(space, X, X.sum(axis=1))
+    proposer = benchmark.OnTable(space, benchmark.RandomSearch(space), table)
+    known = benchmark.History.of(X[:5], np.zeros(5))
+    proposed = proposer.ask(20, known, random_state=1)
+    assert len(set(space.canonical(proposed))) == 20
+    assert all(row in table for row in proposed)
+    assert not set(space.canonical(proposed)) & set(space.canonical(X[:5]))
+    assert 0 < proposer.n_hits < proposer.n_asked
+
+
+def test_the_search_benchmark_counts_evaluations_for_equal_quality(search_benchmark):
+    benchmark, _ = search_benchmark
+    mean = {"dish + GA": np.array([5.0, 3, 1, 0]), "GA": np.array([5.0, 4, 3, 2])}
+    assert benchmark._equal(mean, "dish + GA", "GA") == "3"
+    assert benchmark._equal(mean, "GA", "dish + GA") == "never"
+    runs = [np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 1.0]), np.array([3.0, 3.0, 3.0])]
+    assert benchmark._until(runs, 1.5) == "2 (2 to never)"

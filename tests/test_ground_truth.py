@@ -7,7 +7,8 @@ import optuna
 import pytest
 import torch
 
-from sk_petridish.search.ground_truth import MLPGroundTruth
+from sk_petridish.motifs import ConvCell
+from sk_petridish.search.ground_truth import MLPGroundTruth, TabularGroundTruth
 
 
 @pytest.fixture
@@ -104,3 +105,44 @@ def test_the_global_generator_is_left_alone(digits):
 def test_one_epoch_on_the_real_mnist(data_home):
     (evaluations,) = MLPGroundTruth(n_epochs=1, data_home=data_home).train([0.2])
     assert evaluations[0].accuracy > 0.93
+
+
+# Tables
+
+
+def test_a_table_knows_a_network_by_whatever_row():
+    space = ConvCell()
+    # Two rows that are the same cell, and another.
+    X = [[0, 0, 0, 1, 0, 0], [3, 0, 0, 1, 0, 0], [0, 0, 0, 3, 0, 0]]
+    table = TabularGroundTruth(space, X, [1.0, 2.0, 5.0])
+    assert [table(row) for row in X] == [1.5, 1.5, 5.0]
+    np.testing.assert_array_equal(table.X, [X[0], X[2]])
+    np.testing.assert_array_equal(table.y, [1.5, 5.0])
+    np.testing.assert_array_equal(table.entry(X[1]), X[0])
+    assert X[1] in table
+    assert [1, 1, 1, 1, 1, 1] not in table
+    with pytest.raises(LookupError, match="no network of the motif"):
+        table([1, 1, 1, 1, 1, 1])
+
+
+def test_a_table_of_learning_curves_can_be_pruned():
+    space = ConvCell()
+    X = [[0, 0, 0, 1, 0, 0], [0, 0, 0, 3, 0, 0]]
+    table = TabularGroundTruth(space, X, [[9.0, 5.0, 2.0], [9.0, 8.0, 7.0]])
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=8.5, n_warmup_steps=1))
+    study.optimize(lambda trial: table(X[trial.number], trial), n_trials=2)
+    assert [trial.value for trial in study.trials] == [2.0, 7.0]
+    assert study.trials[0].intermediate_values == {0: 9.0, 1: 5.0, 2: 2.0}
+    strict = optuna.create_study(pruner=optuna.pruners.ThresholdPruner(upper=6.0, n_warmup_steps=1))
+    strict.optimize(lambda trial: table(X[trial.number], trial), n_trials=2)
+    assert [trial.state.name for trial in strict.trials] == ["COMPLETE", "PRUNED"]
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [([1.0], "a loss, or a row of losses"), ([1.0, np.nan], "not finite"), ([[], []], "a loss")],
+)
+def test_a_table_without_losses_is_refused(y, message):
+    with pytest.raises(ValueError, match=message):
+        TabularGroundTruth(ConvCell(), [[0] * 6, [1] * 6], y)

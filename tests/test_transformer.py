@@ -1,5 +1,6 @@
 """PetriDishTransformer as its users meet it."""
 
+import joblib
 import numpy as np
 import pytest
 from lightgbm import LGBMRegressor
@@ -211,3 +212,46 @@ def test_zero_cost_measures_come_behind_the_losses():
     np.testing.assert_array_equal(alone.transform(SLOPES), features[:, losses.shape[1] :])
     with pytest.raises(ValueError, match="curves must name some"):
         bank(curves=()).fit(SLOPES)
+
+
+def test_a_memory_measures_a_motif_once_for_all_estimators_with_the_same_dishes(
+    tmp_path, monkeypatch
+):
+    measured = []
+    original = PetriDishTransformer._measure
+
+    def spy(self, rows):
+        measured.append(len(rows))
+        return original(self, rows)
+
+    expected = bank().fit(SLOPES).transform(SLOPES)
+    monkeypatch.setattr(PetriDishTransformer, "_measure", spy)
+    memory = str(tmp_path)
+    np.testing.assert_array_equal(
+        bank(memory=memory).fit(SLOPES).transform(SLOPES[:10]), expected[:10]
+    )
+    np.testing.assert_array_equal(bank(memory=memory).fit(SLOPES).transform(SLOPES), expected)
+    again = bank(memory=joblib.Memory(memory, verbose=0)).fit(SLOPES)
+    np.testing.assert_array_equal(again.transform(SLOPES[[3, 3, 12]]), expected[[3, 3, 12]])
+    assert measured == [10, 6]
+    # Whatever features depend on makes them others.
+    for other in (
+        bank(memory=memory, random_state=1),
+        bank(memory=memory, curves=("train",)),
+        bank(memory=memory, checkpoints=[12]),
+        bank(memory=memory, average=True),
+        bank(memory=memory, dishes=[("a", small(inner_lr=0.02)), ("b", small(init_scale=4.0))]),
+    ):
+        measured.clear()
+        plain = clone(other).set_params(memory=None).fit(SLOPES)
+        features = other.fit(SLOPES).transform(SLOPES)
+        assert measured == [16]
+        np.testing.assert_array_equal(features, plain.transform(SLOPES))
+
+
+def test_a_memory_is_no_folder_of_another_machine(tmp_path):
+    fitted = bank(memory=str(tmp_path / "memory")).fit(SLOPES)
+    fitted.save(tmp_path / "bank.safetensors")
+    loaded = PetriDishTransformer.load(tmp_path / "bank.safetensors")
+    assert loaded.memory is None
+    np.testing.assert_array_equal(loaded.transform(SLOPES), fitted.transform(SLOPES))
