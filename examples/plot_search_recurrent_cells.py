@@ -28,7 +28,7 @@ from sklearn.model_selection import train_test_split
 from sk_petridish.inspection import MotifDisplay, SearchDisplay
 from sk_petridish.motifs import RecurrentCell
 from sk_petridish.search import PetriDishSearch
-from sk_petridish.search.proposers import GeneticAlgorithm
+from sk_petridish.search.proposers import GeneticAlgorithm, RandomSearch
 
 torch.set_num_threads(1)  # tiny tensors
 digits = load_digits()
@@ -73,11 +73,12 @@ searches = {
     ),
     # As many candidates as evaluations: nothing to rank, the proposer searches alone.
     "GA": PetriDishSearch(space, ground_truth, proposer=proposer, n_candidates=4, **settings),
-    # Partial evaluations: successive halving ends evaluations that do not look promising.
-    "GA, partial": PetriDishSearch(
+    # Random search with partial evaluations: successive halving ends evaluations that do
+    # not look promising. A pruner goes together with the dish, too.
+    "random, partial": PetriDishSearch(
         space,
         ground_truth,
-        proposer=proposer,
+        proposer=RandomSearch(space),
         n_candidates=4,
         pruner=optuna.pruners.SuccessiveHalvingPruner(reduction_factor=2),
         **settings,

@@ -379,9 +379,9 @@ class _Run:
         while True:
             study.refill(iteration)
             waiting = study.waiting(iteration)
-            parallel = joblib.Parallel(search.n_jobs, batch_size=1)
-            # One argument, so that a cluster need not send it again with every trial.
-            parallel(joblib.delayed(self.evaluator)(trial_id) for trial_id in waiting)
+            parallel = joblib.Parallel(search.n_jobs, batch_size=1, return_as="generator_unordered")
+            for _ in parallel(joblib.delayed(self.evaluator)(trial_id) for trial_id in waiting):
+                self._show(bar)
             self._show(bar)
             if time.time() >= self.evaluator.deadline:
                 return study.n_unfinished(iteration) == 0

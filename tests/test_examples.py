@@ -42,7 +42,7 @@ SAYS = {
     "plot_grid_search": "tuned on 30 other slopes",
     "plot_motifs": "one network: True blocks: dishes, zero_cost",
     "plot_optuna_study": "dish: 0.",
-    "plot_search_recurrent_cells": "GA, partial:",
+    "plot_search_recurrent_cells": "random, partial:",
     "plot_sigmoid_slope": "rank correlation outside the interval",
 }
 

@@ -1,8 +1,11 @@
 """The sampler within Optuna studies: Optuna's own suite, and what its users count on."""
 
 import pickle
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -266,6 +269,38 @@ def test_workers_that_choose_in_the_same_instant_choose_differently():
     for thread in threads:
         thread.join()
     assert len(set(SPACE.canonical(chosen))) == 2
+
+
+WORKER = """
+import optuna, sys
+sys.path.insert(0, {tests!r})
+from test_sampler import objective, small_sampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+study = optuna.load_study(study_name="study", storage={storage}, sampler=small_sampler())
+study.optimize(objective, n_trials=12)
+"""
+
+
+def check_processes_together(name, storage):
+    """Two processes with one seed on one study never evaluate a motif twice."""
+    optuna.create_study(study_name="study", storage=storage)
+    script = WORKER.format(tests=str(Path(__file__).parent), storage=name)
+    processes = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    study = optuna.load_study(study_name="study", storage=storage)
+    assert len(study.trials) == 24
+    assert len(set(SPACE.canonical(rows(study)))) == 24
+
+
+def test_processes_share_a_journal(tmp_path):
+    path = str(tmp_path / "journal")
+    name = f"JournalStorage(JournalFileBackend({path!r}))"
+    check_processes_together(name, JournalStorage(JournalFileBackend(path)))
+
+
+def test_processes_share_a_postgresql_server(postgresql):
+    check_processes_together(repr(postgresql), postgresql)
 
 
 def test_an_exhausted_space_is_suggested_again_with_a_warning():
