@@ -176,21 +176,19 @@ class SearchStudy:
 
     def evaluations(self) -> list[Evaluation]:
         """Give all evaluations, in order of iteration and place."""
-        numbers = {trial.user_attrs["iteration"] for trial in self._trials()}
         found = []
-        for iteration in sorted(numbers):
-            for _, trial in sorted(self._places(iteration).items()):
-                row = row_of_trial(self.motif_space, trial)
-                assert row is not None  # its batch has fixed it
-                found.append(
-                    Evaluation(
-                        iteration,
-                        row,
-                        loss_of(trial),
-                        trial.user_attrs.get("predicted", math.nan),
-                        trial.state.name.lower(),
-                    )
+        for (iteration, _), trial in sorted(self._all_places().items()):
+            row = row_of_trial(self.motif_space, trial)
+            assert row is not None  # its batch has fixed it
+            found.append(
+                Evaluation(
+                    iteration,
+                    row,
+                    loss_of(trial),
+                    trial.user_attrs.get("predicted", math.nan),
+                    trial.state.name.lower(),
                 )
+            )
         return found
 
     def errors(self) -> list[str]:
@@ -208,10 +206,14 @@ class SearchStudy:
                 yield trial
 
     def _places(self, iteration: int) -> dict[int, FrozenTrial]:
-        """Give the trial that counts at every place: the first, or the last reclaimed."""
-        places: dict[int, FrozenTrial] = {}
+        """Give the trial that counts at every place of a batch."""
+        return {place: trial for (_, place), trial in self._all_places(iteration).items()}
+
+    def _all_places(self, iteration: int | None = None) -> dict[tuple[int, int], FrozenTrial]:
+        """Give the trials that count, the first or the last reclaimed, by iteration and place."""
+        places: dict[tuple[int, int], FrozenTrial] = {}
         for trial in self._trials(iteration):
-            place = trial.system_attrs[_PLACE]
+            place = trial.user_attrs["iteration"], trial.system_attrs[_PLACE]
             if place not in places or is_reclaimed(places[place]):
                 places[place] = trial
         return places

@@ -16,11 +16,11 @@ from sklearn.base import RegressorMixin
 
 from sk_petridish.metrics import kendall_tau_score
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.search._acquisition import Acquisition, check_acquisition
+from sk_petridish.search._acquisition import Acquisition
 from sk_petridish.search._default_surrogate import default_surrogate
 from sk_petridish.search._optuna import loss_of, params_of, row_of_trial
 from sk_petridish.search._reclaim import is_reclaimed
-from sk_petridish.search._step import Ranked, fit_surrogate, rank_candidates
+from sk_petridish.search._step import Ranked, check_ranking, fit_surrogate, rank_candidates
 from sk_petridish.search.proposers import GeneticAlgorithm, History, Proposer, RandomSearch
 
 _CLAIM = "sk_petridish:claim"
@@ -112,14 +112,12 @@ class PetriDishSampler(BaseSampler):
         independent_sampler: BaseSampler | None = None,
         seed: int | None = None,
     ) -> None:
-        check_acquisition(acquisition)
+        check_ranking(acquisition, exploration)
         if n_candidates < 1 or refit_every < 1 or n_startup_trials < 0:
             raise ValueError(
                 "n_candidates and refit_every must be at least 1, n_startup_trials at least 0; "
                 f"got {n_candidates}, {refit_every} and {n_startup_trials}."
             )
-        if not 0 <= exploration <= 1:
-            raise ValueError(f"exploration must be between 0 and 1, got {exploration}.")
         self.motif_space = motif_space
         self.n_startup_trials = n_startup_trials
         self.n_candidates = n_candidates

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin, clone
 from sklearn.utils import check_random_state
 
 from sk_petridish.motifs import Motifs
-from sk_petridish.search._acquisition import Acquisition, acquire
+from sk_petridish.search._acquisition import Acquisition, acquire, check_acquisition
 from sk_petridish.search.proposers import History, Proposer
 
 
@@ -27,6 +27,13 @@ class Ranked(NamedTuple):
 
     X: Motifs
     predicted: NDArray[np.float64]
+
+
+def check_ranking(acquisition: str, exploration: float) -> None:
+    """Raise ValueError unless candidates can be ranked so."""
+    check_acquisition(acquisition)
+    if not 0 <= exploration <= 1:
+        raise ValueError(f"exploration must be between 0 and 1, got {exploration}.")
 
 
 def fit_surrogate(surrogate: Any, history: History) -> RegressorMixin | None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 import torch
 from hypothesis import settings
@@ -37,6 +38,15 @@ def data_home():
     if not home or not (Path(home) / "mnist").is_dir():
         pytest.skip("SK_PETRIDISH_DATA does not name a folder with mnist/")
     return Path(home)
+
+
+@pytest.fixture
+def quiet_optuna():
+    """Let Optuna say warnings only."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(before)
 
 
 def _postgresql_program(name):

@@ -29,13 +29,7 @@ from sk_petridish.motifs import ModuleMotif, RecurrentCell, SigmoidSlope
 from sk_petridish.search import PetriDishSampler, reclaim_trials
 from sk_petridish.search.proposers import GeneticAlgorithm, RandomSearch
 
-
-@pytest.fixture(autouse=True)
-def quiet_optuna():
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    yield
-    optuna.logging.set_verbosity(before)
+pytestmark = pytest.mark.usefixtures("quiet_optuna")
 
 
 def small_sampler(**changes):

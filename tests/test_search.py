@@ -35,13 +35,7 @@ from sk_petridish.search._acquisition import acquire
 from sk_petridish.search._subprocess import call_in_subprocess
 from sk_petridish.search.proposers import NAO, RandomSearch, ReinforceController, SamplerProposer
 
-
-@pytest.fixture(autouse=True)
-def quiet_optuna():
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    yield
-    optuna.logging.set_verbosity(before)
+pytestmark = pytest.mark.usefixtures("quiet_optuna")
 
 
 def journal(path):
@@ -346,6 +340,20 @@ def test_a_process_that_dies_costs_that_trial_only():
     result = search.run()
     assert [one.state for one in result.history] == ["fail", "complete"]
     assert "ended with code 7" in result.study.trials[0].user_attrs["error"]
+
+
+def test_workers_that_die_cost_their_trial_only():
+    """Without time limits evaluations share processes; a dead one is replaced."""
+    X = np.array([[0.0, 1, 1, 1, 1, 1], [2.0, 2, 2, 2, 2, 2], [3.0, 3, 3, 3, 1, 1]])
+    search = PetriDishSearch(
+        SPACE, die_at_none, proposer=_These(SPACE, X), n_init=0, n_jobs=2,
+        n_candidates=3, n_select=3, n_iterations=1,
+    )  # fmt: skip
+    result = search.run()
+    assert result.history[0].state == "fail"
+    assert sum(one.state == "complete" for one in result.history) >= 1
+    tried = [t for t in result.study.trials if t.params.get("edge_0_1") == 0]
+    assert len(tried) == 3
 
 
 def test_a_subprocess_leaves_no_child_behind(tmp_path):

@@ -1,0 +1,233 @@
+"""A run of Algorithm 1 on an Optuna study, alone or together with others."""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from concurrent.futures.process import BrokenProcessPool
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import optuna
+from optuna.samplers import RandomSampler
+from optuna.storages import BaseStorage
+from sklearn.base import RegressorMixin
+from sqlalchemy.exc import DatabaseError
+from tqdm import tqdm
+
+from sk_petridish.search._batches import GIVEN, SearchStudy
+from sk_petridish.search._default_surrogate import default_surrogate
+from sk_petridish.search._evaluator import Evaluator
+from sk_petridish.search._optuna import quietly
+from sk_petridish.search._step import Ranked, fit_surrogate, rank_candidates
+from sk_petridish.search.proposers import RandomSearch
+
+if TYPE_CHECKING:
+    from sk_petridish.search._search import PetriDishSearch
+
+# How often, in seconds, to look whether other workers are ready.
+_POLL = 0.5
+# How often to try to open a study.
+_OPENINGS = 3
+_SETTINGS, _TEST = "sk_petridish:settings", "sk_petridish:test"
+
+
+class SearchRun:
+    """A run of a search on its study.
+
+    Parameters
+    ----------
+    search : PetriDishSearch
+        What to do.
+    storage : str or optuna.storages.BaseStorage
+        Where the study is.
+    """
+
+    def __init__(self, search: PetriDishSearch, storage: str | BaseStorage) -> None:
+        self.search = search
+        self.name = uuid.uuid4().hex
+        study = _open_study(search, storage)
+        self.study = SearchStudy(study, search.motif_space)
+        self.seed = self._agree()
+        deadline = math.inf if search.timeout is None else time.time() + search.timeout
+        self.evaluator = Evaluator(
+            search.motif_space,
+            search.ground_truth,
+            study._storage,
+            search.study_name,
+            search.pruner,
+            search.evaluation_timeout,
+            search.lease,
+            deadline,
+            self.name,
+        )
+
+    def _agree(self) -> int:
+        """Check that the study is of the same search; give the seed that it has."""
+        search = self.search
+        ours: dict[str, Any] = {
+            "parameters": sorted(search.motif_space.distributions()),
+            "n_init": search.n_init,
+            "n_candidates": search.n_candidates,
+            "n_select": search.n_select,
+            "acquisition": search.acquisition,
+            "exploration": search.exploration,
+            "proposer": type(search.proposer).__name__,
+            "given": joblib.hash((search.given.X, search.given.y)),
+            "random_state": search.random_state,
+        }
+        study = self.study.study
+        theirs = study.user_attrs.get(_SETTINGS)
+        if theirs is None:
+            if ours["random_state"] is None:
+                ours["random_state"] = int(np.random.SeedSequence().generate_state(1)[0])
+            study.set_user_attr(_SETTINGS, ours)
+            return int(ours["random_state"])
+        if ours["random_state"] is None:
+            ours["random_state"] = theirs["random_state"]
+        different = sorted(name for name in ours if ours[name] != theirs.get(name))
+        if different:
+            raise ValueError(
+                f"The study {search.study_name!r} is of a search with other {different}: "
+                f"{[theirs.get(name) for name in different]}, not "
+                f"{[ours[name] for name in different]}. Choose another study_name."
+            )
+        return int(theirs["random_state"])
+
+    def to_end(self) -> bool:
+        """Run all iterations; False if time was over before."""
+        search = self.search
+        given = search.given
+        self.study.fill(GIVEN, Ranked(given.X, np.full(len(given.y), np.nan)), given.y)
+        bests = []
+        with tqdm(desc="search", unit="evaluation", disable=not search.verbose) as bar:
+            for iteration in range(search.n_iterations + 1):
+                if not self.study.is_written(iteration):
+                    batch = self._batch(iteration)
+                    if iteration and not len(batch.X):
+                        break  # everything is evaluated
+                    self.study.fill(iteration, batch)
+                if not self._evaluate(iteration, bar):
+                    return False
+                history = self.study.history(iteration + 1)
+                known = history.known().y
+                if len(history.y) and not len(known):
+                    raise RuntimeError(
+                        f"None of the {len(history.y)} evaluations gave a loss. The first error: "
+                        f"{next(iter(self.study.errors()), 'all were pruned')}"
+                    )
+                bests.append(known.min(initial=math.inf))
+                if self._has_converged(bests):
+                    break
+        return True
+
+    def _batch(self, iteration: int) -> Ranked:
+        """Choose what an iteration evaluates, from what earlier ones have found."""
+        search = self.search
+        history = self.study.history(iteration)
+        random_state = np.random.RandomState([self.seed, iteration])
+        if iteration == 0:
+            n_random = max(search.n_init - len(search.given.y), 0)
+            X = RandomSearch(search.motif_space).ask(n_random, history, random_state)
+            return Ranked(X, np.full(len(X), np.nan))
+        ranks = search.n_candidates > search.n_select
+        candidates = rank_candidates(
+            fit_surrogate(self._surrogate, history) if ranks else None,
+            search.proposer,
+            history,
+            search.n_candidates,
+            acquisition=search.acquisition,
+            exploration=search.exploration,
+            random_state=random_state,
+        )
+        return Ranked(*(part[: search.n_select] for part in candidates))
+
+    @cached_property
+    def _surrogate(self) -> RegressorMixin:
+        if self.search.surrogate is not None:
+            return self.search.surrogate
+        return default_surrogate(self.search.motif_space, self.seed)
+
+    def _evaluate(self, iteration: int, bar: tqdm[Any]) -> bool:
+        """Evaluate a batch, together with other workers; False if time was over before."""
+        search, study = self.search, self.study
+        while True:
+            study.refill(iteration)
+            waiting = study.waiting(iteration)
+            self._show(bar)
+            parallel = joblib.Parallel(search.n_jobs, batch_size=1, return_as="generator_unordered")
+            try:
+                for _ in parallel(joblib.delayed(self.evaluator)(trial_id) for trial_id in waiting):
+                    self._show(bar)
+            except BrokenProcessPool:
+                # An evaluation has killed its process, and the others' with it.
+                study.reclaim(run=self.name)
+                continue
+            if time.time() >= self.evaluator.deadline:
+                return study.n_unfinished(iteration) == 0
+            if untouched := set(waiting) & set(study.waiting(iteration)):
+                raise RuntimeError(
+                    f"Workers left {len(untouched)} evaluations undone: their storage is not that "
+                    "of the search. Processes need one that they can reach, not in memory."
+                )
+            if not study.n_unfinished(iteration):
+                return True
+            # Others evaluate the rest, or have died.
+            if not study.reclaim(seconds=search.lease) and not study.waiting(iteration):
+                time.sleep(_POLL)
+
+    def _show(self, bar: tqdm[Any]) -> None:
+        """Bring the progress bar up to date."""
+        if bar.disable:
+            return
+        done = [one for one in self.study.evaluations() if one.state not in ("waiting", "running")]
+        losses = [one.loss for one in done if math.isfinite(one.loss)]
+        search = self.search
+        bar.total = max(search.n_init, len(search.given.y)) + search.n_iterations * search.n_select
+        bar.n = len(done)
+        bar.set_postfix(best=f"{min(losses, default=math.nan):.4g}")
+
+    def _has_converged(self, bests: list[float]) -> bool:
+        patience = self.search.n_iter_no_change
+        if patience is None or len(bests) <= patience:
+            return False
+        # Before a first result both are infinite.
+        return bests[-1 - patience] <= bests[-1] + self.search.tol
+
+    def test(self) -> float | None:
+        """Evaluate the best motif at last, unless that was done before."""
+        search = self.search
+        if search.test_ground_truth is None:
+            return None
+        known = self.study.history(search.n_iterations + 1).known()
+        row = known.best(1)[0]
+        study = self.study.study
+        before = study.user_attrs.get(_TEST)
+        if before is None or before["motif"] != row.tolist():
+            loss = float(search.test_ground_truth(row))
+            before = {"motif": row.tolist(), "loss": loss}
+            study.set_user_attr(_TEST, before)
+        return float(before["loss"])
+
+
+def _open_study(search: PetriDishSearch, storage: str | BaseStorage) -> optuna.Study:
+    """Create the study, or load it where there is one."""
+    for attempt in range(_OPENINGS):
+        try:
+            with quietly():
+                return optuna.create_study(
+                    study_name=search.study_name,
+                    storage=storage,
+                    sampler=RandomSampler(seed=0),  # never asked
+                    pruner=search.pruner,
+                    load_if_exists=True,
+                )
+        except DatabaseError:
+            # Two workers that begin at once both create the tables; one of them fails.
+            if attempt == _OPENINGS - 1:
+                raise
+            time.sleep(_POLL)
+    raise AssertionError  # never reached
