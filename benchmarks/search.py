@@ -394,7 +394,8 @@ def draw(problem: Problem, runs: dict[str, list[Floats]], path: Path) -> None:
         2, 2, figsize=(10, 7), layout="constrained", sharex=True, sharey=True
     )
     for panel, name in zip(panels.flat, proposers(problem), strict=True):
-        shown = [f"dish + {name}", f"dish + {name}, sampler", name, "TPE"]
+        # What one proposer has more than others comes last, for the sake of colours.
+        shown = [f"dish + {name}", name, "TPE", f"dish + {name}, sampler"]
         display = SearchDisplay.from_losses(
             {method: [run - best for run in runs[method]] for method in shown if method in runs},
             ax=panel,
