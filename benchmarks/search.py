@@ -7,7 +7,8 @@ conv-cell`` (or ``recurrent-graph``) prints for each the regret of the best moti
 evaluations needed to reach the best percentile of the table and those needed for what the
 same proposer reaches alone; it draws best-so-far against evaluations. ``--controller`` lets
 the controller alone make 1,000 evaluations, next to random search. Rows go to
-``benchmarks/results/``, where an interrupted run goes on.
+``benchmarks/results/``, where an interrupted run goes on. ``--time`` times a study of 100 trials
+with the sampler, which learns again after every tenth, first with nothing measured before.
 
 The table of cells lacks about half of all cells. A proposal that it lacks is rejected and
 another one asked for, from all methods alike; Optuna's sampler is told that such a trial
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -236,6 +238,24 @@ def sampler(problem: Problem, seed: int) -> tuple[Floats, float]:
     return losses, proposer.n_hits / max(proposer.n_asked, 1)
 
 
+def time_study(problem: Problem) -> str:
+    """Time 100 trials with the sampler, twice in one memory."""
+    table = problem.table
+    space = table.motif_space
+    lines = []
+    with tempfile.TemporaryDirectory() as memory:
+        for before in ("nothing", "everything"):
+            start = time.perf_counter()
+            surrogate = make_surrogate(space, random_state=0, memory=memory)
+            study = optuna.create_study(
+                sampler=PetriDishSampler(space, surrogate=surrogate, refit_every=10, seed=0)
+            )
+            study.optimize(lambda trial: table(space.suggest(trial)), n_trials=100)
+            seconds = time.perf_counter() - start
+            lines.append(f"100 trials, {before} measured before: {seconds:.1f} s")
+    return "\n".join(lines)
+
+
 def add_known(study: optuna.Study, problem: Problem, seed: int) -> None:
     """Tell a study of the motifs that all methods begin with."""
     distributions = problem.table.motif_space.distributions()
@@ -346,6 +366,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--space", choices=("conv-cell", "recurrent-graph"), required=True)
     parser.add_argument("--controller", action="store_true", help="1,000 evaluations")
+    parser.add_argument("--time", action="store_true", help="100 trials of a study")
     parser.add_argument("--n-seeds", type=int, default=20)
     parser.add_argument("--methods", nargs="+", help="only these")
     arguments = parser.parse_args()
@@ -353,6 +374,11 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore")
     problem = make_problem(arguments.space)
+    if arguments.time:
+        text = time_study(problem)
+        print(text)
+        (RESULTS / f"search_{arguments.space}_time.txt").write_text(text + "\n")
+        return
     made = controller_alone(problem) if arguments.controller else methods(problem)
     name = f"search_{arguments.space}{'_controller' if arguments.controller else ''}"
     path = RESULTS / f"{name}.csv"
