@@ -315,7 +315,7 @@ class PetriDishSampler(BaseSampler):
                 range(1, len(candidates.X) + 1), candidates.X, candidates.predicted, strict=True
             )
             draw += 1
-            rows = [row for _, row in self._rows(study.get_trials(deepcopy=False))]
+            rows = [row for _, row in self._rows(_all_trials(study))]
             unknown = [row for row in rows if not (row == history.X).all(axis=1).any()]
             history = History.of(
                 np.reshape([*history.X, *unknown], (-1, history.X.shape[1])),
@@ -355,7 +355,7 @@ class PetriDishSampler(BaseSampler):
         """
         ended = [
             trial
-            for trial in study.get_trials(deepcopy=False)
+            for trial in _all_trials(study)
             if trial.state.is_finished() and not is_reclaimed(trial)
         ]
         ended.sort(key=lambda trial: (trial.datetime_complete, trial.number))
@@ -407,7 +407,7 @@ class PetriDishSampler(BaseSampler):
         """Give the keys of all motifs that other trials have."""
         others = [
             other
-            for other in study.get_trials(deepcopy=False)
+            for other in _all_trials(study)
             if other.number != trial.number and not is_reclaimed(other)
         ]
         return {self._key(row) for _, row in self._rows(others)}
@@ -425,7 +425,7 @@ class PetriDishSampler(BaseSampler):
         attributes = {"predicted": float(predicted), "predicted_rank": rank}
         pairs = [
             (loss_of(other), other.user_attrs["predicted"])
-            for other in study.get_trials(deepcopy=False)
+            for other in _all_trials(study)
             if "predicted" in other.user_attrs and np.isfinite(loss_of(other))
         ]
         if len({value for value, _ in pairs}) > 1:
@@ -433,3 +433,11 @@ class PetriDishSampler(BaseSampler):
             attributes["surrogate_kendall_tau"] = kendall_tau_score(values, predictions)
         for name, value in attributes.items():
             study._storage.set_trial_user_attr(trial._trial_id, name, value)
+
+
+def _all_trials(study: Study) -> list[FrozenTrial]:
+    """Give the trials of the whole study, of which Hyperband shows samplers a bracket only.
+
+    Losses of completed trials are comparable, and no bracket is to try another's motifs.
+    """
+    return study._storage.get_all_trials(study._study_id, deepcopy=False)

@@ -20,7 +20,7 @@ from optuna.testing.pytest_samplers import (
     SingleOnlySamplerTestCase,
 )
 from optuna.trial import TrialState
-from search_problems import SPACE, Prices, loss
+from search_problems import SPACE, Prices, epochs, loss
 from sklearn.linear_model import LinearRegression
 from test_proposers import network
 
@@ -154,6 +154,23 @@ def test_failed_pruned_and_nan_trials_are_not_learned_from_and_not_tried_again()
     assert [len(y) for _, y in seen] == [8]
     assert np.isfinite(seen[0][1]).all()
     assert len(set(SPACE.canonical(rows(study)))) == 40
+
+
+def test_it_goes_together_with_any_pruner():
+    def with_epochs(trial):
+        return epochs(SPACE.suggest(trial), trial)
+
+    for pruner in (
+        optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9),
+        optuna.pruners.SuccessiveHalvingPruner(),
+    ):
+        study = optuna.create_study(sampler=small_sampler(n_startup_trials=4), pruner=pruner)
+        study.optimize(with_epochs, n_trials=60)
+        states = [trial.state for trial in study.trials]
+        assert TrialState.PRUNED in states
+        assert states.count(TrialState.COMPLETE) > 4
+        assert "predicted" in study.trials[-1].user_attrs
+        assert len(set(SPACE.canonical(rows(study)))) == 60
 
 
 def test_other_parameters_go_to_the_independent_sampler():

@@ -15,6 +15,9 @@ from sk_petridish.motifs import Motifs, MotifSpace
 from sk_petridish.search.proposers._base import History, Proposer
 from sk_petridish.search.proposers._positions import Positions
 
+# How much more evenly choices are drawn each time that they were not enough.
+_WARMING = 1.1
+
 
 class ReinforceController(Proposer):
     """Propose what a recurrent policy draws that REINFORCE has trained.
@@ -50,7 +53,9 @@ class ReinforceController(Proposer):
     -----
     The reward is the normal score of a loss among all known so far, negated: losses of
     architectures have long tails, and their scale is the user's. The entropy is that of
-    the policy, not of the choices made, so that it has a gradient.
+    the policy, not of the choices made, so that it has a gradient. Where the policy draws
+    too few new motifs, it draws again at a temperature that rises, and so comes to those
+    next to what it prefers, before random ones make up the number.
 
     References
     ----------
@@ -99,9 +104,11 @@ class ReinforceController(Proposer):
         dice = torch.Generator().manual_seed(int(generator.randint(2**31 - 1)))
         with one_torch_thread():
             policy = self._replay(positions, history.known())
+        temperature = 1.0
         while True:
             with one_torch_thread():
-                tokens = policy.sample(n, dice)
+                tokens = policy.sample(n, dice, temperature)
+            temperature *= _WARMING  # asked again: what it prefers is known
             yield self.motif_space.repair(positions.rows(tokens, generator))
 
     def _replay(self, positions: Positions, known: History) -> _Policy:
@@ -170,13 +177,16 @@ class _Policy(nn.Module):
         return chosen.sum(dim=1), entropies.sum(dim=1)
 
     @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator) -> NDArray[np.int64]:
+    def sample(
+        self, n: int, generator: torch.Generator, temperature: float = 1.0
+    ) -> NDArray[np.int64]:
         """Draw motifs as tokens, shape (n, n_positions)."""
         token = torch.full((n,), self.start)
         state, written = None, []
         for weight, bias, forbidden in zip(self.weight, self.bias, self.forbidden, strict=True):
             output, state = self.lstm(self.embedding(token[:, None]), state)
-            chances = (output[:, 0] @ weight + bias + forbidden).softmax(dim=-1)
+            scores = (output[:, 0] @ weight + bias) / temperature + forbidden
+            chances = scores.softmax(dim=-1)
             token = torch.multinomial(chances, 1, generator=generator).squeeze(1)
             written.append(token)
         return torch.stack(written, dim=1).numpy()
