@@ -43,15 +43,30 @@ def remember(
     store = check_memory(memory)
     if store.store_backend is None:
         return measure(rows)
-    recall = store.cache(_found, ignore=["found"])
+    recall = store.cache(_found, ignore=["found", "measure"])
     kind = joblib.hash((described, version("sk-petridish")))
     keys = [row.tobytes() for row in rows]
-    new = {key: i for i, key in enumerate(keys) if not recall.check_call_in_cache(kind, key, {})}
+    new = {
+        key: i
+        for i, key in enumerate(keys)
+        if not recall.check_call_in_cache(kind, key, {}, measure)
+    }
     measured = measure(rows[list(new.values())]) if new else np.empty(0)
     found = dict(zip(new, measured, strict=True))
-    return np.array([recall(kind, key, found) for key in keys])
+    return np.array([recall(kind, key, found, measure) for key in keys])
 
 
-def _found(kind: str, key: bytes, found: dict[bytes, Measured]) -> Measured:
-    """Give one of the measurements just made; joblib asks only for what it has not kept."""
-    return found[key]
+def _found(
+    kind: str,
+    key: bytes,
+    found: dict[bytes, Measured],
+    measure: Callable[[Motifs], Measured],
+) -> Measured:
+    """Give one of the measurements just made; joblib asks only for what it has not kept.
+
+    Or what it can no longer read, and that is measured again.
+    """
+    if key in found:
+        return found[key]
+    again: Measured = measure(np.frombuffer(key, dtype=np.float64)[None])[0]
+    return again

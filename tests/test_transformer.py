@@ -249,6 +249,16 @@ def test_a_memory_measures_a_motif_once_for_all_estimators_with_the_same_dishes(
         np.testing.assert_array_equal(features, plain.transform(SLOPES))
 
 
+@pytest.mark.filterwarnings("ignore:Exception while loading results")
+def test_a_damaged_memory_is_measured_again(tmp_path):
+    fitted = bank(memory=str(tmp_path)).fit(SLOPES)
+    expected = fitted.transform(SLOPES[:3])
+    kept = list(tmp_path.rglob("output.pkl"))
+    assert len(kept) == 3
+    kept[0].write_bytes(b"half a fi")
+    np.testing.assert_array_equal(fitted.transform(SLOPES[:3]), expected)
+
+
 def test_a_memory_is_no_folder_of_another_machine(tmp_path):
     fitted = bank(memory=str(tmp_path / "memory")).fit(SLOPES)
     fitted.save(tmp_path / "bank.safetensors")
