@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sk_petridish.motifs import Motifs, MotifSpace
 from sk_petridish.search._lease import is_abandoned, is_of_run
 from sk_petridish.search._optuna import loss_of, params_of, row_of_trial
-from sk_petridish.search._reclaim import is_reclaimed, reclaim
+from sk_petridish.search._reclaim import has_lost_its_worker, is_reclaimed, reclaim
 from sk_petridish.search._step import Ranked
 from sk_petridish.search.proposers import History
 
@@ -131,14 +131,16 @@ class SearchStudy:
                     )
                 )
 
-    def reclaim(self, *, run: str | None = None, seconds: float | None = None) -> int:
+    def reclaim(
+        self, *, run: str | None = None, seconds: float | None = None, interrupted: bool = False
+    ) -> int:
         """Fail running trials: of one run, or with expired leases, or all."""
         running = [trial for trial in self._trials() if trial.state == TrialState.RUNNING]
         if run is not None:
             running = [trial for trial in running if is_of_run(trial, run)]
         if seconds is not None:
             running = [trial for trial in running if is_abandoned(trial, seconds)]
-        return sum(reclaim(self.study, trial) for trial in running)
+        return sum(reclaim(self.study, trial, interrupted=interrupted) for trial in running)
 
     def waiting(self, iteration: int) -> list[int]:
         """Give the identifiers of a batch's trials that nobody evaluates yet."""
@@ -221,6 +223,6 @@ class SearchStudy:
     def _attempts(self, reclaimed: FrozenTrial) -> int:
         place = reclaimed.system_attrs[_PLACE]
         return sum(
-            trial.system_attrs[_PLACE] == place and is_reclaimed(trial)
+            trial.system_attrs[_PLACE] == place and has_lost_its_worker(trial)
             for trial in self._trials(reclaimed.user_attrs["iteration"])
         )

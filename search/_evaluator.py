@@ -80,7 +80,7 @@ class Evaluator:
             except optuna.TrialPruned:
                 loss, state = math.nan, TrialState.PRUNED
             except KeyboardInterrupt:
-                reclaim(study, study._storage.get_trial(trial_id))
+                reclaim(study, study._storage.get_trial(trial_id), interrupted=True)
                 raise
             except Exception as error:
                 loss, state = math.nan, TrialState.FAIL

@@ -9,6 +9,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 _RECLAIMED = "sk_petridish:reclaimed"
+_LOST, _INTERRUPTED = "lost", "interrupted"
 
 
 def reclaim_trials(study: Study, *, older_than: float | None = None) -> int:
@@ -50,10 +51,14 @@ def reclaim_trials(study: Study, *, older_than: float | None = None) -> int:
     return sum(reclaim(study, trial) for trial in running)
 
 
-def reclaim(study: Study, trial: FrozenTrial) -> bool:
-    """Fail one trial as never evaluated; False if it has ended in the meantime."""
+def reclaim(study: Study, trial: FrozenTrial, *, interrupted: bool = False) -> bool:
+    """Fail one trial as never evaluated; False if it has ended in the meantime.
+
+    ``interrupted`` says that the user has stopped it, and so that it is not to blame.
+    """
+    why = _INTERRUPTED if interrupted else _LOST
     try:
-        study._storage.set_trial_system_attr(trial._trial_id, _RECLAIMED, True)
+        study._storage.set_trial_system_attr(trial._trial_id, _RECLAIMED, why)
         study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     except optuna.exceptions.UpdateFinishedTrialError:
         return False
@@ -62,4 +67,9 @@ def reclaim(study: Study, trial: FrozenTrial) -> bool:
 
 def is_reclaimed(trial: FrozenTrial) -> bool:
     """Say whether a trial has failed without being evaluated."""
-    return trial.state == TrialState.FAIL and trial.system_attrs.get(_RECLAIMED, False)
+    return trial.state == TrialState.FAIL and _RECLAIMED in trial.system_attrs
+
+
+def has_lost_its_worker(trial: FrozenTrial) -> bool:
+    """Say whether a trial has failed with its worker, perhaps because of itself."""
+    return trial.state == TrialState.FAIL and trial.system_attrs.get(_RECLAIMED) == _LOST

@@ -113,6 +113,11 @@ class PetriDishSearch:
     PetriDishSampler : Trial by trial, within studies of one's own.
     sk_petridish.inspection.SearchDisplay : Draws what it finds.
 
+    Notes
+    -----
+    A motif whose evaluation has taken its worker along three times is given up. Workers that
+    write the same batch at once may write a trial twice; the later one fails unevaluated.
+
     References
     ----------
     .. [1] A. Rawal, J. Lehman, F. P. Such, J. Clune and K. O. Stanley, "Synthetic
@@ -229,7 +234,7 @@ class PetriDishSearch:
                 interrupted = not run.to_end()
                 test_loss = None if interrupted else run.test()
             except KeyboardInterrupt:
-                run.study.reclaim(run=run.name)
+                run.study.reclaim(run=run.name, interrupted=True)
                 interrupted, test_loss = True, None
             study = run.study.study
             if storage is not self.storage and not isinstance(storage, InMemoryStorage):

@@ -499,6 +499,22 @@ def test_ctrl_c_returns_what_there_is_and_a_new_run_goes_on(tmp_path):
     assert len(calls) == 17  # the interrupted one twice
 
 
+def test_a_user_may_interrupt_as_often_as_they_like(tmp_path):
+    """Only what takes its worker along is given up."""
+    calls = []
+
+    def interrupted(row):
+        calls.append(row)
+        if len(calls) < 6:
+            raise KeyboardInterrupt
+        return loss(row)
+
+    storage = journal(tmp_path / "journal")
+    for _ in range(5):
+        assert small_search(interrupted, storage=storage).run().interrupted
+    assert facts(small_search(interrupted, storage=storage).run()) == facts(small_search().run())
+
+
 SCRIPT = """
 import optuna, sys
 sys.path.insert(0, {tests!r})
