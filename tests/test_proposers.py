@@ -260,7 +260,7 @@ def test_the_decoder_reads_nothing_that_comes_later():
     space = RecurrentCell(n_nodes=4)
     positions = Positions(space.distributions(), 16)
     torch.manual_seed(0)
-    network = EncoderPredictorDecoder(positions.legal(), 8, 8, 0.0)
+    network = EncoderPredictorDecoder(positions.penalties(), 8, 8, 0.0)
     tokens = torch.from_numpy(positions.tokens(space.sample(2, random_state=0)))
     _, logits = network(tokens)
     assert torch.isneginf(logits).eq(torch.from_numpy(~positions.legal())).all()

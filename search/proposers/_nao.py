@@ -125,7 +125,7 @@ class NAO(Proposer):
     def _learn(self, positions: Positions, known: History, seed: int) -> EncoderPredictorDecoder:
         net = NAONet(
             EncoderPredictorDecoder,
-            module__legal=positions.legal(),
+            module__penalties=positions.penalties(),
             module__n_hidden=self.n_hidden,
             module__n_predictor=self.n_predictor,
             module__dropout=self.dropout,

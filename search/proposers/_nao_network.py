@@ -5,10 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from skorch import NeuralNet
 from skorch.callbacks import GradientNormClipping
 from torch import Tensor, nn
@@ -44,8 +42,8 @@ class EncoderPredictorDecoder(nn.Module):
 
     Parameters
     ----------
-    legal : ndarray of shape (n_positions, n_tokens), bool
-        Which tokens are legal where.
+    penalties : Tensor of shape (n_positions, n_tokens)
+        0, and minus infinity where a token is illegal.
     n_hidden : int
         Width of both LSTMs and of the tokens' embeddings.
     n_predictor : int
@@ -57,15 +55,11 @@ class EncoderPredictorDecoder(nn.Module):
 
     forbidden: Tensor
 
-    def __init__(
-        self, legal: NDArray[np.bool_], n_hidden: int, n_predictor: int, dropout: float
-    ) -> None:
+    def __init__(self, penalties: Tensor, n_hidden: int, n_predictor: int, dropout: float) -> None:
         super().__init__()
-        _, n_tokens = legal.shape
+        _, n_tokens = penalties.shape
         self.start = n_tokens  # the token before the first
-        self.register_buffer(
-            "forbidden", torch.zeros(legal.shape).masked_fill(torch.tensor(~legal), -torch.inf)
-        )
+        self.register_buffer("forbidden", penalties)
         self.read = nn.Embedding(n_tokens, n_hidden)
         self.encoder = nn.LSTM(n_hidden, n_hidden, batch_first=True)
         self.dropout = nn.Dropout(dropout)

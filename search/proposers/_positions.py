@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from optuna.distributions import (
     BaseDistribution,
@@ -68,6 +69,17 @@ class Positions:
         """
         tokens = np.arange(self.n_tokens) - self.first[:, None]
         return (tokens >= 0) & (tokens < self.sizes[:, None])
+
+    def penalties(self) -> torch.Tensor:
+        """Give what to add to scores of tokens, so that only legal ones are chosen.
+
+        Returns
+        -------
+        Tensor of shape (n_positions, n_tokens)
+            0, and minus infinity where a token is illegal.
+        """
+        illegal = torch.from_numpy(~self.legal())
+        return torch.zeros(illegal.shape).masked_fill(illegal, -torch.inf)
 
     def tokens(self, X: Motifs) -> Tokens:
         """Turn rows into tokens.

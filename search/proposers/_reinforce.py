@@ -152,15 +152,13 @@ class _Policy(nn.Module):
 
     def __init__(self, positions: Positions, n_hidden: int) -> None:
         super().__init__()
-        legal = positions.legal()
+        penalties = positions.penalties()
         self.start = positions.n_tokens  # the token before the first
-        self.register_buffer(
-            "forbidden", torch.zeros(legal.shape).masked_fill(torch.tensor(~legal), -torch.inf)
-        )
+        self.register_buffer("forbidden", penalties)
         self.embedding = nn.Embedding(positions.n_tokens + 1, n_hidden)
         self.lstm = nn.LSTM(n_hidden, n_hidden, num_layers=2, batch_first=True)
-        self.weight = nn.Parameter(torch.empty(len(legal), n_hidden, positions.n_tokens))
-        self.bias = nn.Parameter(torch.empty(len(legal), positions.n_tokens))
+        self.weight = nn.Parameter(torch.empty(len(penalties), n_hidden, positions.n_tokens))
+        self.bias = nn.Parameter(torch.empty(len(penalties), positions.n_tokens))
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Give the log-likelihood of motifs, and the entropy of the choices on their way.
