@@ -21,7 +21,8 @@ from sk_petridish.search.proposers import History
 GIVEN = -1
 # What takes its worker along may do so this often.
 _MAX_ATTEMPTS = 3
-_PLACE, _SIZE = "sk_petridish:place", "sk_petridish:batch_size"
+_BATCH, _PLACE = "sk_petridish:batch", "sk_petridish:place"
+_PREDICTED = "sk_petridish:predicted"
 _SUPERFLUOUS = "sk_petridish:superfluous"
 
 
@@ -69,6 +70,26 @@ class SearchStudy:
         self.study = study
         self.motif_space = motif_space
 
+    def settle(self, iteration: int, batch: Ranked) -> Ranked:
+        """Write down what a batch is to be, so that nobody need choose it again.
+
+        A surrogate without a seed would choose something else, and half of either would be
+        evaluated.
+        """
+        losses = [None if math.isnan(loss) else float(loss) for loss in batch.predicted]
+        self.study.set_user_attr(
+            f"{_BATCH}:{iteration}", {"X": batch.X.tolist(), "predicted": losses}
+        )
+        return self.settled(iteration) or batch
+
+    def settled(self, iteration: int) -> Ranked | None:
+        """Give what a batch is to be, if that is written down."""
+        written = self.study.user_attrs.get(f"{_BATCH}:{iteration}")
+        if written is None:
+            return None
+        X = np.reshape(written["X"], (-1, len(self.motif_space.distributions())))
+        return Ranked(X, np.array(written["predicted"], dtype=np.float64))
+
     def fill(self, iteration: int, batch: Ranked, losses: Motifs | None = None) -> None:
         """Make sure that there is a trial at every place of a batch.
 
@@ -84,16 +105,16 @@ class SearchStudy:
         for place in range(len(batch.X)):
             # Looked at each time: other workers may be writing the same batch.
             if place not in self._places(iteration):
-                self._add(iteration, place, len(batch.X), batch, losses)
+                self._add(iteration, place, batch, losses)
 
-    def _add(
-        self, iteration: int, place: int, size: int, batch: Ranked, losses: Motifs | None
-    ) -> None:
+    def _add(self, iteration: int, place: int, batch: Ranked, losses: Motifs | None) -> None:
         params = params_of(self.motif_space, batch.X[place])
-        system = {_PLACE: place, _SIZE: size}
+        # User attributes are to be looked at; a ground truth may write others of that name.
+        system: dict[str, float] = {_BATCH: iteration, _PLACE: place}
         user: dict[str, float] = {"iteration": iteration}
         if math.isfinite(batch.predicted[place]):
-            user |= {"predicted": float(batch.predicted[place]), "predicted_rank": place + 1}
+            system[_PREDICTED] = float(batch.predicted[place])
+            user |= {"predicted": system[_PREDICTED], "predicted_rank": place + 1}
         if losses is not None:
             trial = create_trial(
                 params=params,
@@ -110,12 +131,6 @@ class SearchStudy:
             )
         self.study.add_trial(trial)
 
-    def is_written(self, iteration: int) -> bool:
-        """Say whether every place of a batch has had a trial."""
-        trials = list(self._trials(iteration))
-        places = {trial.system_attrs[_PLACE] for trial in trials}
-        return bool(trials) and len(places) == trials[0].system_attrs[_SIZE]
-
     def refill(self, iteration: int) -> None:
         """Put a new trial in the place of those that dead workers have left."""
         for trial in self._places(iteration).values():
@@ -125,7 +140,8 @@ class SearchStudy:
                         state=TrialState.WAITING,
                         system_attrs={
                             name: trial.system_attrs[name]
-                            for name in (_PLACE, _SIZE, "fixed_params")
+                            for name in (_BATCH, _PLACE, _PREDICTED, "fixed_params")
+                            if name in trial.system_attrs
                         },
                         user_attrs=trial.user_attrs,
                     )
@@ -159,7 +175,7 @@ class SearchStudy:
         """Fail a trial if another worker has written the same place of its batch before."""
         storage = self.study._storage
         trial = storage.get_trial(trial_id)
-        first = self._places(trial.user_attrs["iteration"])[trial.system_attrs[_PLACE]]
+        first = self._places(trial.system_attrs[_BATCH])[trial.system_attrs[_PLACE]]
         if first.number >= trial.number:
             return False
         storage.set_trial_system_attr(trial_id, _SUPERFLUOUS, True)
@@ -187,7 +203,7 @@ class SearchStudy:
                     iteration,
                     row,
                     loss_of(trial),
-                    trial.user_attrs.get("predicted", math.nan),
+                    trial.system_attrs.get(_PREDICTED, math.nan),
                     trial.state.name.lower(),
                 )
             )
@@ -204,7 +220,7 @@ class SearchStudy:
         for trial in self.study.get_trials(deepcopy=False):
             attributes = trial.system_attrs
             ours = _PLACE in attributes and _SUPERFLUOUS not in attributes
-            if ours and iteration in (None, trial.user_attrs["iteration"]):
+            if ours and iteration in (None, attributes[_BATCH]):
                 yield trial
 
     def _places(self, iteration: int) -> dict[int, FrozenTrial]:
@@ -215,7 +231,7 @@ class SearchStudy:
         """Give the trials that count, the first or the last reclaimed, by iteration and place."""
         places: dict[tuple[int, int], FrozenTrial] = {}
         for trial in self._trials(iteration):
-            place = trial.user_attrs["iteration"], trial.system_attrs[_PLACE]
+            place = trial.system_attrs[_BATCH], trial.system_attrs[_PLACE]
             if place not in places or is_reclaimed(places[place]):
                 places[place] = trial
         return places
@@ -224,5 +240,5 @@ class SearchStudy:
         place = reclaimed.system_attrs[_PLACE]
         return sum(
             trial.system_attrs[_PLACE] == place and has_lost_its_worker(trial)
-            for trial in self._trials(reclaimed.user_attrs["iteration"])
+            for trial in self._trials(reclaimed.system_attrs[_BATCH])
         )

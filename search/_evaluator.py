@@ -14,7 +14,7 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
-from optuna.trial import Trial, TrialState
+from optuna.trial import BaseTrial, Trial, TrialState
 
 from sk_petridish.motifs import Motifs, MotifSpace
 from sk_petridish.search._batches import SearchStudy
@@ -70,6 +70,13 @@ class Evaluator:
         study = self._study()
         if not _begin(study, trial_id):
             return
+        try:
+            self._evaluate(study, trial_id)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            # Others have taken this worker for dead: a machine that slept.
+            _logger.warning("An evaluation was reclaimed by another worker while it ran.")
+
+    def _evaluate(self, study: optuna.Study, trial_id: int) -> None:
         with lease(study._storage, trial_id, self.lease, self.run):
             if SearchStudy(study, self.motif_space).discard(trial_id):
                 return
@@ -112,7 +119,7 @@ class Evaluator:
             )
 
 
-def evaluate(ground_truth: GroundTruth, row: Motifs, trial: Trial) -> float:
+def evaluate(ground_truth: GroundTruth, row: Motifs, trial: BaseTrial) -> float:
     """Call a ground truth, with the trial if it takes one."""
     if _takes_trial(ground_truth):
         return float(ground_truth(row, trial=trial))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
 _LEASE = "sk_petridish:lease"
+_logger = logging.getLogger("sk_petridish.search")
 
 
 @contextmanager
@@ -49,6 +51,8 @@ def lease(storage: BaseStorage, trial_id: int, seconds: float, run: str) -> Iter
                 renew()
             except optuna.exceptions.UpdateFinishedTrialError:
                 return  # reclaimed, this machine having slept perhaps
+            except Exception as error:  # a storage out of reach may come back
+                _logger.warning("A lease could not be renewed: %r", error)
         storage.remove_session()  # of this thread, where a storage has one for each
 
     renew()

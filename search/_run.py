@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import uuid
 from concurrent.futures.process import BrokenProcessPool
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -14,15 +16,18 @@ import numpy as np
 import optuna
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.trial import FixedTrial
 from sklearn.base import RegressorMixin
 from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
 from sk_petridish.search._batches import GIVEN, SearchStudy
 from sk_petridish.search._default_surrogate import default_surrogate
-from sk_petridish.search._evaluator import Evaluator
-from sk_petridish.search._optuna import quietly
+from sk_petridish.search._evaluator import Evaluator, evaluate
+from sk_petridish.search._optuna import params_of, quietly
 from sk_petridish.search._step import Ranked, fit_surrogate, rank_candidates
+from sk_petridish.search._subprocess import call_in_subprocess
 from sk_petridish.search.proposers import RandomSearch
 
 if TYPE_CHECKING:
@@ -33,6 +38,7 @@ _POLL = 0.5
 # How often to try to open a study.
 _OPENINGS = 3
 _SETTINGS, _TEST = "sk_petridish:settings", "sk_petridish:test"
+_logger = logging.getLogger("sk_petridish.search")
 
 
 class SearchRun:
@@ -50,6 +56,8 @@ class SearchRun:
         self.search = search
         self.name = uuid.uuid4().hex
         study = _open_study(search, storage)
+        if study.directions != [StudyDirection.MINIMIZE]:
+            raise ValueError(f"The study {search.study_name!r} does not minimise one objective.")
         self.study = SearchStudy(study, search.motif_space)
         self.seed = self._agree()
         deadline = math.inf if search.timeout is None else time.time() + search.timeout
@@ -105,11 +113,12 @@ class SearchRun:
         bests = []
         with tqdm(desc="search", unit="evaluation", disable=not search.verbose) as bar:
             for iteration in range(search.n_iterations + 1):
-                if not self.study.is_written(iteration):
-                    batch = self._batch(iteration)
-                    if iteration and not len(batch.X):
-                        break  # everything is evaluated
-                    self.study.fill(iteration, batch)
+                batch = self.study.settled(iteration)
+                if batch is None:
+                    batch = self.study.settle(iteration, self._batch(iteration))
+                if iteration and not len(batch.X):
+                    break  # everything is evaluated
+                self.study.fill(iteration, batch)
                 if not self._evaluate(iteration, bar):
                     return False
                 history = self.study.history(iteration + 1)
@@ -163,8 +172,11 @@ class SearchRun:
                 for _ in parallel(joblib.delayed(self.evaluator)(trial_id) for trial_id in waiting):
                     self._show(bar)
             except BrokenProcessPool:
-                # An evaluation has killed its process, and the others' with it.
-                study.reclaim(run=self.name)
+                # An evaluation has killed its process, and others that are not to blame were
+                # lost with it. From now on each has a process of its own.
+                study.reclaim(run=self.name, interrupted=True)
+                alone = self.evaluator.timeout or math.inf
+                self.evaluator = replace(self.evaluator, timeout=alone)
                 continue
             if time.time() >= self.evaluator.deadline:
                 return study.n_unfinished(iteration) == 0
@@ -202,12 +214,21 @@ class SearchRun:
         search = self.search
         if search.test_ground_truth is None:
             return None
-        known = self.study.history(search.n_iterations + 1).known()
-        row = known.best(1)[0]
+        known = [one for one in self.study.evaluations() if math.isfinite(one.loss)]
+        if not known:
+            return None
+        row = min(known, key=lambda one: one.loss).motif
         study = self.study.study
         before = study.user_attrs.get(_TEST)
         if before is None or before["motif"] != row.tolist():
-            loss = float(search.test_ground_truth(row))
+            params = params_of(search.motif_space, row)
+            call = partial(evaluate, search.test_ground_truth, row, FixedTrial(params))
+            try:
+                limit = search.evaluation_timeout
+                loss = call() if limit is None else call_in_subprocess(call, limit)
+            except Exception as error:  # the search is not to be lost
+                _logger.warning("The final test failed: %r", error)
+                return None
             before = {"motif": row.tolist(), "loss": loss}
             study.set_user_attr(_TEST, before)
         return float(before["loss"])

@@ -205,10 +205,12 @@ class PetriDishSampler(BaseSampler):
         self._raise_error_if_multi_objective(study)
         ours = self.motif_space.distributions()
         params = {}
-        if ours.items() <= search_space.items():
+        # What the user has enqueued is not for us to choose.
+        fixed = trial.system_attrs.get("fixed_params", {}).keys()
+        if ours.items() <= search_space.items() and not fixed & ours.keys():
             with self._lock:
                 params = params_of(self.motif_space, self._suggest(study, trial))
-        for name in search_space.keys() - params.keys():
+        for name in search_space.keys() - params.keys() - fixed:
             params[name] = self.sample_independent(study, trial, name, search_space[name])
         return params
 

@@ -71,7 +71,8 @@ class PetriDishSearch:
     y_init : array-like of shape (n_given,), default=None
         These losses.
     test_ground_truth : callable, default=None
-        Evaluates the best motif when the search is over, as ``ground_truth`` would.
+        Evaluates the best motif when the search is over, as ``ground_truth`` would; its
+        failure costs the test only.
     n_iter_no_change : int, default=None
         Iterations without a smaller best loss after which the search has converged.
         ``None`` never stops for that.
@@ -87,7 +88,8 @@ class PetriDishSearch:
         :class:`~optuna.pruners.SuccessiveHalvingPruner` (ASHA).
     storage : str or optuna.storages.BaseStorage, default=None
         Where the study is kept, as :func:`optuna.create_study` takes it. ``None`` keeps it
-        for as long as the search runs, and then in memory.
+        for as long as the search runs, and then in memory. SQLite is for one worker: it
+        does not lock trials, so that two may take the same one.
     study_name : str, default="petri-dish-search"
         The study's name. An existing one is gone on with.
     n_jobs : int, default=None
@@ -179,16 +181,20 @@ class PetriDishSearch:
                 "n_init and n_iterations must be at least 0, n_select at least 1 and at most "
                 f"n_candidates; got {n_init}, {n_iterations}, {n_select} and {n_candidates}."
             )
+        if n_iter_no_change is not None and n_iter_no_change < 1:
+            raise ValueError(f"n_iter_no_change must be at least 1, got {n_iter_no_change}.")
+        if lease <= 0:
+            raise ValueError(f"lease must be positive, got {lease}.")
         self.motif_space = motif_space
         self.ground_truth = ground_truth
         self.proposer = GeneticAlgorithm(motif_space) if proposer is None else proposer
         self.surrogate = surrogate
-        self.n_init = n_init
-        self.n_candidates = n_candidates
-        self.n_select = n_select
-        self.n_iterations = n_iterations
+        self.n_init = int(n_init)
+        self.n_candidates = int(n_candidates)
+        self.n_select = int(n_select)
+        self.n_iterations = int(n_iterations)
         self.acquisition: Acquisition = acquisition
-        self.exploration = exploration
+        self.exploration = float(exploration)
         self.given = _check_given(motif_space, X_init, y_init)
         self.test_ground_truth = test_ground_truth
         self.n_iter_no_change = n_iter_no_change
@@ -201,7 +207,7 @@ class PetriDishSearch:
         self.n_jobs = n_jobs
         self.lease = lease
         self.verbose = verbose
-        self.random_state = random_state
+        self.random_state = None if random_state is None else int(random_state)
 
     def run(self, *, reclaim: bool = False) -> SearchResult:
         """Search, or go on with the search.

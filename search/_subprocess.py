@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def answer() -> None:
     """Call what the first argument's file asks for; write what comes of it to the second's."""
     question, path = map(Path, sys.argv[1:])
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     value, error = None, None
     try:
         value = pickle.loads(question.read_bytes())()
@@ -94,3 +97,12 @@ def answer() -> None:
     partial = path.with_suffix(".partial")
     partial.write_bytes(text)
     partial.replace(path)
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process and what it has started when nobody waits for it any more."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    if os.name == "posix":
+        os.killpg(os.getpgid(0), signal.SIGKILL)
+    os._exit(1)

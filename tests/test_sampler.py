@@ -194,6 +194,20 @@ def test_motifs_that_others_have_enqueued_are_not_suggested():
     assert len(set(SPACE.canonical(rows(study)))) == 8
 
 
+def test_an_enqueued_motif_gets_no_prediction_of_another():
+    def with_rate(trial):
+        return trial.suggest_float("rate", 0.0, 1.0) + objective(trial)
+
+    study = optuna.create_study(sampler=small_sampler())
+    study.optimize(with_rate, n_trials=10)
+    row = [4] * 6
+    study.enqueue_trial(dict(zip(SPACE.distributions(), row, strict=True)))
+    study.optimize(with_rate, n_trials=2)
+    assert rows(study)[10].tolist() == row
+    assert "predicted" not in study.trials[10].user_attrs
+    assert "predicted" in study.trials[11].user_attrs
+
+
 def small_first_motifs(n):
     study = optuna.create_study(sampler=small_sampler())
     study.optimize(objective, n_trials=n)

@@ -32,6 +32,8 @@ from sk_petridish.inspection import SearchDisplay
 from sk_petridish.motifs import RecurrentCell, SigmoidSlope
 from sk_petridish.search import PetriDishSearch, reclaim_trials
 from sk_petridish.search._acquisition import acquire
+from sk_petridish.search._batches import SearchStudy
+from sk_petridish.search._step import Ranked
 from sk_petridish.search._subprocess import call_in_subprocess
 from sk_petridish.search.proposers import NAO, RandomSearch, ReinforceController, SamplerProposer
 
@@ -203,6 +205,8 @@ def test_an_unseeded_search_goes_on_with_its_own_seed(tmp_path):
         ({"n_select": 30}, "at most n_candidates"),
         ({"n_init": -1}, "at least 0"),
         ({"acquisition": "luck"}, "acquisition must be one of"),
+        ({"n_iter_no_change": 0}, "at least 1"),
+        ({"lease": 0}, "positive"),
         ({"exploration": 2}, "between 0 and 1"),
         ({"X_init": [[0.0] * 6]}, "go together"),
         ({"X_init": [[0.0] * 6], "y_init": [np.nan]}, "finite loss for each"),
@@ -350,10 +354,10 @@ def test_workers_that_die_cost_their_trial_only():
         n_candidates=3, n_select=3, n_iterations=1,
     )  # fmt: skip
     result = search.run()
-    assert result.history[0].state == "fail"
-    assert sum(one.state == "complete" for one in result.history) >= 1
-    tried = [t for t in result.study.trials if t.params.get("edge_0_1") == 0]
-    assert len(tried) == 3
+    assert [one.state for one in result.history] == ["fail", "complete", "complete"]
+    errors = [t.user_attrs["error"] for t in result.study.trials if "error" in t.user_attrs]
+    assert len(errors) == 1
+    assert "ended with code 7" in errors[0]
 
 
 def test_a_subprocess_leaves_no_child_behind(tmp_path):
@@ -513,6 +517,94 @@ def test_a_user_may_interrupt_as_often_as_they_like(tmp_path):
     for _ in range(5):
         assert small_search(interrupted, storage=storage).run().interrupted
     assert facts(small_search(interrupted, storage=storage).run()) == facts(small_search().run())
+
+
+def test_an_evaluation_that_others_have_reclaimed_ends_quietly(tmp_path):
+    """As of a machine that slept: the evaluation is done again, and nothing is raised."""
+    storage = journal(tmp_path / "journal")
+    calls = []
+
+    def reclaimed(row, trial):
+        calls.append(row)
+        if len(calls) == 2:
+            reclaim_trials(optuna.load_study(study_name="petri-dish-search", storage=storage))
+            trial.report(1.0, 0)
+        return loss(row)
+
+    result = small_search(reclaimed, storage=storage).run()
+    assert facts(result) == facts(small_search().run())
+    assert len(calls) == 17
+
+
+def test_a_ground_truth_may_write_whatever_attributes():
+    def chatty(row, trial):
+        for name in ("iteration", "predicted", "error"):
+            trial.set_user_attr(name, 500)
+        return loss(row)
+
+    assert facts(small_search(chatty).run()) == facts(small_search().run())
+
+
+def test_a_surrogate_without_a_seed_chooses_once(tmp_path):
+    """A batch that was written in part is completed as it was chosen."""
+
+    class Moody(Prices):
+        def predict(self, X):
+            return np.random.default_rng().random(len(X))
+
+    storage = journal(tmp_path / "journal")
+    small_search(surrogate=Moody(), storage=storage, n_iterations=0).run()
+    fill = SearchStudy.fill
+
+    def half(self, iteration, batch, losses=None):
+        fill(self, iteration, Ranked(batch.X[:2], batch.predicted[:2]), losses)
+        if iteration == 1:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SearchStudy, "fill", half)
+        assert small_search(surrogate=Moody(), storage=storage).run().interrupted
+    result = small_search(surrogate=Moody(), storage=storage).run()
+    assert len(result.history) == 16
+    assert len(set(SPACE.canonical([one.motif for one in result.history]))) == 16
+
+
+def test_a_final_test_that_fails_costs_the_test_only():
+    def broken(row, trial):
+        raise OSError("disk full")
+
+    result = small_search(test_ground_truth=broken).run()
+    assert result.test_loss is None
+    assert len(result.history) == 16
+
+
+def test_a_study_that_maximises_is_refused(tmp_path):
+    storage = journal(tmp_path / "journal")
+    optuna.create_study(study_name="petri-dish-search", storage=storage, direction="maximize")
+    with pytest.raises(ValueError, match="does not minimise"):
+        small_search(storage=storage).run()
+
+
+def test_evaluations_end_with_the_search_that_waits_for_them(tmp_path):
+    program = (
+        "import sys, time; sys.path.insert(0, {tests!r})\n"
+        "from functools import partial\n"
+        "from search_problems import note_and_sleep\n"
+        "from sk_petridish.search._subprocess import call_in_subprocess\n"
+        "call_in_subprocess(partial(note_and_sleep, {path!r}), 600.0)\n"
+    ).format(tests=str(Path(__file__).parent), path=str(tmp_path / "pid"))
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    pid = int((tmp_path / "pid").read_text())
+    parent.kill()
+    parent.wait()
+    for _ in range(100):
+        if not is_alive(pid):
+            break
+        time.sleep(0.1)
+    assert not is_alive(pid)
 
 
 SCRIPT = """
