@@ -46,6 +46,7 @@ from sk_petridish._make_surrogate import make_banks, make_readers, make_zero_cos
 from sk_petridish.baselines import NeuralSurrogate
 from sk_petridish.datasets import load_sigmoid_slopes
 from sk_petridish.motifs import ConvCell, MotifSpace, RecurrentGraph, SigmoidSlope
+from sk_petridish.search.ground_truth import TabularGroundTruth
 
 Floats = NDArray[np.float64]
 RESULTS = Path(__file__).parent / "results"
@@ -77,8 +78,8 @@ def load(name: str) -> Table:
         space = RecurrentGraph()
         X = space.encode([json.loads(row["recipe"]) for row in rows])
         y = np.array([float(row["ptb_test_loss"]) for row in rows])
-        X, y = _joined(space, X, y)
-        return Table(space, X, y, (16, 40, 80), None, {"n_dishes": 8})
+        known = TabularGroundTruth(space, X, y)
+        return Table(space, known.X, known.y, (16, 40, 80), None, {"n_dishes": 8})
     rows = list(csv.DictReader((folder / "nasbench201.csv").open()))
     # One cell for each class of isomorphic strings, and for each different network.
     first = {row["isomorphism_class"]: row for row in reversed(rows)}
@@ -86,20 +87,11 @@ def load(name: str) -> Table:
     space = ConvCell()
     X = space.encode([row["arch"] for row in kept])
     y = 100 - np.array([float(row["cifar10_test_acc_200ep"]) for row in kept])
-    X, y = _joined(space, X, y)
-    chosen = np.random.default_rng(201).permutation(len(y))[:328]
+    known = TabularGroundTruth(space, X, y)
+    chosen = np.random.default_rng(201).permutation(len(known.y))[:328]
     # Learning takes PyTorch minutes a split, so that there is but one dish.
     dish = {"n_dishes": 1, "dtype": "float32", "max_outer_loss": 4.0, "leave_out": 0.0}
-    return Table(space, X[chosen], y[chosen], (16, 40, 128), 200, dish)
-
-
-def _joined(space: MotifSpace, X: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Keep one row for each network, with the mean of its losses."""
-    rows: dict[object, list[int]] = {}
-    for row, key in enumerate(space.canonical(X)):
-        rows.setdefault(key, []).append(row)
-    groups = list(rows.values())
-    return X[[group[0] for group in groups]], np.array([y[group].mean() for group in groups])
+    return Table(space, known.X[chosen], known.y[chosen], (16, 40, 128), 200, dish)
 
 
 class Remembered(TransformerMixin, BaseEstimator):

@@ -44,8 +44,9 @@ from sklearn.utils import check_random_state
 
 from sk_petridish import make_surrogate
 from sk_petridish.inspection import SearchDisplay
-from sk_petridish.motifs import ConvCell, MotifSpace, RecurrentGraph
+from sk_petridish.motifs import ConvCell, RecurrentGraph
 from sk_petridish.search import PetriDishSampler, PetriDishSearch
+from sk_petridish.search._optuna import params_of
 from sk_petridish.search.ground_truth import TabularGroundTruth
 from sk_petridish.search.proposers import (
     NAO,
@@ -97,11 +98,10 @@ class TableSpace(RecurrentGraph):
         return [self._places[row.tobytes()] for row in np.asarray(X, dtype=np.float64)]
 
 
-class OnTable(Proposer):
+class OnTable:
     """Proposals that a table has; others are asked for again."""
 
-    def __init__(self, motif_space: MotifSpace, proposer: Proposer, table: TabularGroundTruth):
-        super().__init__(motif_space)
+    def __init__(self, proposer: Proposer, table: TabularGroundTruth) -> None:
         self.proposer = proposer
         self.table = table
         self.n_asked = self.n_hits = 0
@@ -127,9 +127,6 @@ class OnTable(Proposer):
                 np.r_[history.iteration, np.full(len(proposed), history.iteration.max(initial=0))],
             )
         return np.reshape(kept[:n], (-1, history.X.shape[1]))
-
-    def _batches(self, *args: object) -> object:
-        raise NotImplementedError
 
 
 def make_problem(space: str) -> Problem:
@@ -167,7 +164,7 @@ def search(problem: Problem, proposer: Proposer, seed: int, *, dish: bool) -> tu
     """Run Algorithm 1; give losses in order, and the share of proposals that the table has."""
     table = problem.table
     space = table.motif_space
-    on_table = OnTable(space, proposer, table)
+    on_table = OnTable(proposer, table)
     X = initial(problem, seed)
     # The dishes are those of the family, whether or not the table restricts it.
     result = PetriDishSearch(
@@ -219,7 +216,7 @@ def sampler(problem: Problem, seed: int) -> tuple[Floats, float]:
     """Run our sampler, which learns again after every fifth result, in an Optuna study."""
     table = problem.table
     space = table.motif_space
-    proposer = OnTable(space, GeneticAlgorithm(space), table)
+    proposer = OnTable(GeneticAlgorithm(space), table)
     study = optuna.create_study(
         sampler=PetriDishSampler(
             space,
@@ -260,7 +257,7 @@ def add_known(study: optuna.Study, problem: Problem, seed: int) -> None:
     """Tell a study of the motifs that all methods begin with."""
     distributions = problem.table.motif_space.distributions()
     for row in initial(problem, seed):
-        params = {name: int(value) for name, value in zip(distributions, row, strict=True)}
+        params = params_of(problem.table.motif_space, row)
         value = problem.table(row)
         study.add_trial(
             optuna.trial.create_trial(params=params, distributions=distributions, value=value)

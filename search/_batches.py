@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +50,12 @@ class Evaluation(NamedTuple):
     loss: float
     predicted: float
     state: str
+
+
+def best_of(evaluations: Sequence[Evaluation]) -> Evaluation | None:
+    """Give the evaluation of smallest loss, the first of them; None where none has a loss."""
+    complete = [one for one in evaluations if math.isfinite(one.loss)]
+    return min(complete, key=lambda one: one.loss, default=None)
 
 
 class SearchStudy:

@@ -16,10 +16,10 @@ from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import BaseTrial, Trial, TrialState
 
+from sk_petridish._quiet_optuna import quietly
 from sk_petridish.motifs import Motifs, MotifSpace
 from sk_petridish.search._batches import SearchStudy
 from sk_petridish.search._lease import lease
-from sk_petridish.search._optuna import quietly
 from sk_petridish.search._reclaim import reclaim
 from sk_petridish.search._subprocess import call_in_subprocess
 

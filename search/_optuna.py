@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,24 +11,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
+from sk_petridish._quiet_optuna import quietly
 from sk_petridish.motifs import Motifs, MotifSpace
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Let Optuna say warnings only: studies of our own making are no news to the user.
-
-    Yields
-    ------
-    None
-        Nothing.
-    """
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(max(before, optuna.logging.WARNING))
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 def quiet_study(sampler: BaseSampler) -> optuna.Study:

@@ -10,7 +10,7 @@ import optuna
 from numpy.typing import NDArray
 
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.search._batches import Evaluation
+from sk_petridish.search._batches import Evaluation, best_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,8 +57,7 @@ class SearchResult:
     @property
     def best(self) -> Evaluation | None:
         """The evaluation of smallest loss, the first of them; None where there is none."""
-        complete = [one for one in self.history if np.isfinite(one.loss)]
-        return min(complete, key=lambda one: one.loss, default=None)
+        return best_of(self.history)
 
     @property
     def best_motif(self) -> Motifs | None:

@@ -22,10 +22,11 @@ from sklearn.base import RegressorMixin
 from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
-from sk_petridish.search._batches import GIVEN, SearchStudy
+from sk_petridish._quiet_optuna import quietly
+from sk_petridish.search._batches import GIVEN, SearchStudy, best_of
 from sk_petridish.search._default_surrogate import default_surrogate
 from sk_petridish.search._evaluator import Evaluator, evaluate
-from sk_petridish.search._optuna import params_of, quietly
+from sk_petridish.search._optuna import params_of
 from sk_petridish.search._step import Ranked, fit_surrogate, rank_candidates
 from sk_petridish.search._subprocess import call_in_subprocess
 from sk_petridish.search.proposers import RandomSearch
@@ -214,10 +215,10 @@ class SearchRun:
         search = self.search
         if search.test_ground_truth is None:
             return None
-        known = [one for one in self.study.evaluations() if math.isfinite(one.loss)]
-        if not known:
+        best = best_of(self.study.evaluations())
+        if best is None:
             return None
-        row = min(known, key=lambda one: one.loss).motif
+        row = best.motif
         study = self.study.study
         before = study.user_attrs.get(_TEST)
         if before is None or before["motif"] != row.tolist():
@@ -234,21 +235,22 @@ class SearchRun:
         return float(before["loss"])
 
 
-def _open_study(search: PetriDishSearch, storage: str | BaseStorage) -> optuna.Study:
+def _open_study(
+    search: PetriDishSearch, storage: str | BaseStorage, attempts: int = _OPENINGS
+) -> optuna.Study:
     """Create the study, or load it where there is one."""
-    for attempt in range(_OPENINGS):
-        try:
-            with quietly():
-                return optuna.create_study(
-                    study_name=search.study_name,
-                    storage=storage,
-                    sampler=RandomSampler(seed=0),  # never asked
-                    pruner=search.pruner,
-                    load_if_exists=True,
-                )
-        except DatabaseError:
-            # Two workers that begin at once both create the tables; one of them fails.
-            if attempt == _OPENINGS - 1:
-                raise
-            time.sleep(_POLL)
-    raise AssertionError  # never reached
+    try:
+        with quietly():
+            return optuna.create_study(
+                study_name=search.study_name,
+                storage=storage,
+                sampler=RandomSampler(seed=0),  # never asked
+                pruner=search.pruner,
+                load_if_exists=True,
+            )
+    except DatabaseError:
+        # Two workers that begin at once both create the tables; one of them fails.
+        if attempts == 1:
+            raise
+        time.sleep(_POLL)
+        return _open_study(search, storage, attempts - 1)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from sklearn.linear_model import LinearRegression
 
 from sk_petridish.motifs import ConvCell
@@ -114,3 +116,8 @@ def small_search(ground_truth=loss, **changes):
 def facts(result):
     """Give what must not depend on how a search came to its end."""
     return [(one.iteration, SPACE.decode([one.motif])[0], one.loss) for one in result.history]
+
+
+def journal(path):
+    """Give a storage that lasts."""
+    return JournalStorage(JournalFileBackend(str(path)))

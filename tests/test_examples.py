@@ -151,9 +151,9 @@ def test_the_predictor_benchmark_counts_a_network_once(monkeypatch):
     benchmark = load_benchmark("predictors")
     # Two rows that are the same cell, and another.
     X = np.array([[0, 0, 0, 1, 0, 0], [3, 0, 0, 1, 0, 0], [0, 0, 0, 3, 0, 0]], dtype=float)
-    joined, y = benchmark._joined(ConvCell(), X, np.array([1.0, 2.0, 5.0]))
-    np.testing.assert_array_equal(joined, X[[0, 2]])
-    np.testing.assert_array_equal(y, [1.5, 5.0])
+    table = benchmark.TabularGroundTruth(ConvCell(), X, np.array([1.0, 2.0, 5.0]))
+    np.testing.assert_array_equal(table.X, X[[0, 2]])
+    np.testing.assert_array_equal(table.y, [1.5, 5.0])
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_the_search_benchmark_asks_again_for_what_a_table_lacks(search_benchmark
     space = ConvCell()
     X = space.sample(300, random_state=0)
     table = TabularGroundTruth(space, X, X.sum(axis=1))
-    proposer = benchmark.OnTable(space, benchmark.RandomSearch(space), table)
+    proposer = benchmark.OnTable(benchmark.RandomSearch(space), table)
     known = benchmark.History.of(X[:5], np.zeros(5))
     proposed = proposer.ask(20, known, random_state=1)
     assert len(set(space.canonical(proposed))) == 20

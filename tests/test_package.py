@@ -62,7 +62,7 @@ LAYERS = {
     "dish/fused": {"dish", "blueprints"},
     "datasets": {"datasets"},
     "metrics": {"metrics", "dish"},
-    "model_selection": {"model_selection", "metrics", "motifs", "_regressor"},
+    "model_selection": {"model_selection", "metrics", "motifs", "_quiet_optuna", "_regressor"},
     "inspection": {"inspection", "metrics", "motifs", "dish", "_regressor", "_uncertainty"},
     "baselines": {"baselines", "_threads", "_scikit"},
     ".": {
@@ -77,6 +77,7 @@ LAYERS = {
         "_normal_scores",
         "_leaving_out",
         "_parameters",
+        "_quiet_optuna",
         "_regressor",
         "_saving",
         "_scikit",

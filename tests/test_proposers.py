@@ -31,8 +31,8 @@ from sk_petridish.search.proposers import (
     ReinforceController,
     SamplerProposer,
 )
-from sk_petridish.search.proposers._nao import move, scaled
-from sk_petridish.search.proposers._nao_network import EncoderPredictorDecoder
+from sk_petridish.search.proposers._nao import scaled, slope_at
+from sk_petridish.search.proposers._nao_network import Embedding, EncoderPredictorDecoder
 from sk_petridish.search.proposers._positions import Positions
 
 
@@ -251,7 +251,9 @@ def test_naos_steps_lower_the_predicted_loss():
     tokens = torch.from_numpy(positions.tokens(known.X))
     with torch.no_grad():
         before = network.predict(network.encode(tokens))
-    small, large = (network.predict(move(network, tokens, size)) for size in (0.1, 5.0))
+    steps, gradient = slope_at(network, tokens)
+    moved = [Embedding.of(steps - size * gradient) for size in (0.1, 5.0)]
+    small, large = (network.predict(embedding) for embedding in moved)
     assert small.mean() < before.mean()
     assert large.mean() < small.mean()
 

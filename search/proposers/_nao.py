@@ -115,11 +115,11 @@ class NAO(Proposer):
         positions = Positions(self.motif_space.distributions(), self.n_bins)
         network = self._learn(positions, known, generator.randint(2**31 - 1))
         seeds = torch.from_numpy(positions.tokens(history.best(self.n_seeds)))
+        with one_torch_thread():
+            steps, gradient = slope_at(network, seeds)
         for size in np.arange(self.step, self.max_step + self.step / 2, self.step):
-            with one_torch_thread():
-                moved = move(network, seeds, float(size))
-                with torch.no_grad():
-                    tokens = network.decode(moved).numpy()
+            with one_torch_thread(), torch.no_grad():
+                tokens = network.decode(Embedding.of(steps - float(size) * gradient)).numpy()
             yield self.motif_space.repair(positions.rows(tokens, generator))
 
     def _learn(self, positions: Positions, known: History, seed: int) -> EncoderPredictorDecoder:
@@ -156,8 +156,10 @@ def scaled(y: NDArray[np.float64]) -> NDArray[np.float32]:
     return targets.astype(np.float32)
 
 
-def move(network: EncoderPredictorDecoder, tokens: torch.Tensor, size: float) -> Embedding:
-    """Encode motifs and move them against the gradient of the predicted loss.
+def slope_at(
+    network: EncoderPredictorDecoder, tokens: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Encode motifs, and differentiate the predicted loss there.
 
     Parameters
     ----------
@@ -165,16 +167,14 @@ def move(network: EncoderPredictorDecoder, tokens: torch.Tensor, size: float) ->
         In evaluation mode.
     tokens : Tensor of shape (n_motifs, n_positions), int64
         The motifs.
-    size : float
-        How far along the gradient.
 
     Returns
     -------
-    Embedding
-        Where they are then.
+    steps, gradient : Tensor of shape (n_motifs, n_positions, n_hidden)
+        The encoder's outputs, and the gradient with respect to them.
     """
     with torch.no_grad():
         start = network.encode(tokens).steps
     steps = start.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(network.predict(Embedding.at(steps)).sum(), steps)
-    return Embedding.of(start - size * gradient)
+    return start, gradient

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from optuna.trial import Trial, TrialState
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.utils import check_random_state
+
+from sk_petridish._quiet_optuna import quietly
 
 
 class OptunaSearchCV(RandomizedSearchCV):
@@ -40,7 +42,7 @@ class OptunaSearchCV(RandomizedSearchCV):
     ) -> None:
         """Ask for settings and tell their scores, a batch at a time."""
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        with _quiet(self.verbose):
+        with nullcontext() if self.verbose else quietly():
             self.study_ = optuna.create_study(direction="maximize", sampler=TPESampler(seed=seed))
         size = math.ceil(effective_n_jobs(self.n_jobs) / self.n_splits_)
         search = callback_ctx.subcontext(
@@ -105,15 +107,3 @@ def as_distributions(
         else CategoricalDistribution(tuple(values))
         for name, values in ranges.items()
     }
-
-
-@contextmanager
-def _quiet(verbose: int) -> Iterator[None]:
-    """Keep Optuna from announcing its study."""
-    before = optuna.logging.get_verbosity()
-    if not verbose:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
