@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 Units = Literal["n_inputs", "n_hidden", "n_outputs"]
 
 INPUT = "input"
+"""Operation of a node that reads the network's input."""
 CARRIED = "carried"
+"""Operation of a node that reads what a node of the time step before gave."""
 
 
 class Widths(NamedTuple):

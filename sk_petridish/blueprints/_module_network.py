@@ -16,6 +16,7 @@ from ._blueprint import Blueprint, Widths
 from ._super_network import SuperNetwork, Trace
 
 Factory = Callable[[Any, int, int, int], nn.Module]
+"""``factory(row, n_inputs, n_hidden, n_outputs)`` makes a motif's network."""
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,10 @@ class ModuleNetwork:
 
 
 Described = Blueprint | ModuleBlueprint
+"""What a motif space says of a motif's network."""
+
 Network = SuperNetwork | ModuleNetwork
+"""The networks of several motifs, which do not interact."""
 
 
 def build_network(

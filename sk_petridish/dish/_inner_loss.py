@@ -103,6 +103,7 @@ INNER_LOSSES: dict[str, InnerLoss] = {
     "cross_entropy": CrossEntropy(),
     "mse": MeanSquaredError(),
 }
+"""Losses of the inner loop, by name."""
 
 
 def compared(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

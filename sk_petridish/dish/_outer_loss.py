@@ -156,3 +156,4 @@ OUTER_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "mse": normalised_mse,
     "rank": pairwise_rank,
 }
+"""Losses of the outer loop, by name: eq. 2, and the paper's footnoted alternative."""

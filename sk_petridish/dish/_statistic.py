@@ -60,3 +60,4 @@ STATISTICS = {
         lambda steps: range(max(steps, 1)), lambda curves: curves.valid.mean(-1), True
     ),
 }
+"""What a dish may read off a motif-network's training, by name."""

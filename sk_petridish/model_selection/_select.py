@@ -26,6 +26,7 @@ from sk_petridish.motifs import SigmoidSlope
 from ._optuna import OptunaSearchCV, as_distributions
 
 outer_mse_scorer = make_scorer(outer_mse, greater_is_better=False)
+"""Scorer of :func:`sk_petridish.metrics.outer_mse`, the paper's criterion, negated."""
 
 Ranges = Mapping[str, BaseDistribution | Sequence[Any]]
 

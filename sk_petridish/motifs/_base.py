@@ -24,7 +24,10 @@ from ._graph import MotifGraph, graph_of
 from ._settings import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
 
 Motifs = NDArray[np.float64]
+"""Motifs, one a row: an array of shape (n_motifs, n_features)."""
+
 DataKind = Literal["vectors", "sequences", "images"]
+"""What the networks of a motif space read."""
 
 
 class MotifSpace(ABC, BaseEstimator):

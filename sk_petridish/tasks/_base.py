@@ -11,7 +11,10 @@ from sklearn.base import BaseEstimator
 
 Samples = NDArray[np.float64]
 LabelKind = Literal["binary", "class", "real"]
+"""What an inner loss compares outputs with."""
+
 Positions = tuple[int, ...]
+"""Axes of a sample beside its features: none, time, or height and width."""
 
 
 class Task(ABC, BaseEstimator):
