@@ -120,8 +120,8 @@ def outputs(space, row, xs, hidden=None):
         network.weights[f"{position}_weight"].data = torch.from_numpy(value)
     state, results = torch.tensor(hidden, dtype=torch.float64), []
     for x in xs:
-        computed = network._step(torch.tensor(x), {1: state})
-        state = computed[blueprint.nodes[1].inputs[0]]
+        _, carried = network.unroll(torch.tensor(x)[:, None], {1: state})
+        state = carried[1]
         results.append(state.detach().numpy())
     return results
 

@@ -2,7 +2,7 @@
 
 from ._blueprint import CARRIED, INPUT, Blueprint, Node, Widths
 from ._canonical import canonical
-from ._module import BlueprintModule
+from ._module import BlueprintModule, Masks
 from ._module_network import (
     Described,
     Factory,
@@ -21,6 +21,7 @@ __all__ = [
     "BlueprintModule",
     "Described",
     "Factory",
+    "Masks",
     "ModuleBlueprint",
     "ModuleNetwork",
     "Network",

@@ -189,7 +189,7 @@ def _sum(*inputs: Tensor) -> Tensor:
 
 
 def _mean(*inputs: Tensor) -> Tensor:
-    return _sum(*inputs) / len(inputs)
+    return torch.stack(inputs).mean(dim=0)
 
 
 def _product(*inputs: Tensor) -> Tensor:
@@ -197,7 +197,7 @@ def _product(*inputs: Tensor) -> Tensor:
 
 
 def _blend(gate: Tensor, opened: Tensor, closed: Tensor) -> Tensor:
-    return closed + gate * (opened - closed)
+    return torch.lerp(closed, opened, gate)
 
 
 def _highway(carry: Tensor, gate: Tensor, candidate: Tensor) -> Tensor:

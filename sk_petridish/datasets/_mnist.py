@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import fetch_openml, get_data_home
+from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
+
+from ._homes import find_file, homes
 
 _FILES = (
     "train-images-idx3-ubyte",
@@ -59,9 +61,9 @@ def load_mnist(data_home: str | os.PathLike[str] | None = None) -> Bunch:
     >>> mnist.data.shape  # doctest: +SKIP
     (70000, 784)
     """
-    for home in _homes(data_home):
+    for home in homes(data_home):
         folder = Path(home) / "mnist"
-        files = [_find(folder, name) for name in _FILES]
+        files = [find_file(folder, name, ".gz") for name in _FILES]
         if None not in files:
             train_images, train_labels, test_images, test_labels = map(
                 _read_idx, filter(None, files)
@@ -83,18 +85,6 @@ def load_mnist(data_home: str | os.PathLike[str] | None = None) -> Bunch:
         target=fetched.target.astype(np.int64),
         DESCR="MNIST (LeCun, Cortes, Burges), from OpenML data set mnist_784.",
     )
-
-
-def _homes(data_home: str | os.PathLike[str] | None) -> list[str | os.PathLike[str]]:
-    if data_home is not None:
-        return [data_home]
-    named = os.environ.get("SK_PETRIDISH_DATA")
-    return [named, get_data_home()] if named else [get_data_home()]
-
-
-def _find(folder: Path, name: str) -> Path | None:
-    candidates = (folder / name, folder / f"{name}.gz")
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:
