@@ -10,6 +10,7 @@ from random_blueprints import FEED_FORWARD, blueprints
 
 from sk_petridish.blueprints import (
     Blueprint,
+    Masks,
     Node,
     Operation,
     SuperNetwork,
@@ -150,6 +151,75 @@ def test_the_super_network_runs_recurrent_networks_as_modules_do(motifs, seed):
         alone = SuperNetwork([motif], widths)
         outputs = alone.forward(alone.initial_weights(draw), x[:, index : index + 1])
         torch.testing.assert_close(together[:, index : index + 1], outputs)
+
+
+def node_by_node(module, x, carried, masks):
+    """Compute a recurrent module as its nodes are listed, one time step after the other."""
+    blueprint, outputs = module.blueprint, []
+    units = blueprint.units()
+    for now in x.unbind(1):
+        values = [now]
+        for position, node in enumerate(blueprint.nodes[1:], start=1):
+            if node.operation == "carried":
+                values.append(carried[position])
+                continue
+            operation = get_operation(node.operation)
+            inputs = [values[source] for source in node.inputs]
+            is_readout = position == len(blueprint.nodes) - 1
+            if masks is not None and "weight" in operation.roles and not is_readout:
+                wide = units[node.inputs[0]] == "n_inputs"
+                inputs[0] = inputs[0] * (masks.inputs if wide else masks.hidden)
+            weights = [module.weights[f"{position}_{role}"] for role in operation.roles]
+            values.append(operation.function(*inputs, *node.parameters, *weights))
+        outputs.append(values[-1])
+        carried = {
+            position: values[node.inputs[0]]
+            for position, node in enumerate(blueprint.nodes)
+            if node.operation == "carried"
+        }
+    return torch.stack(outputs, 1), carried
+
+
+@given(blueprints(recurrent=True), st.integers(0, 99), st.booleans())
+def test_the_module_computes_its_nodes_in_whatever_windows(blueprint, seed, drops):
+    generator = torch.Generator().manual_seed(seed)
+    module = blueprint.build(3, 2, 4, generator=generator).double()
+    x = torch.randn(5, 6, 3, dtype=torch.float64, generator=generator)
+    start = {
+        position: torch.randn(5, 2, dtype=torch.float64, generator=generator)
+        for position, node in enumerate(blueprint.nodes)
+        if node.operation == "carried"
+    }
+    masks = None
+    if drops:
+        masks = Masks(*((torch.rand(5, n, generator=generator) < 0.5).double() for n in (3, 2)))
+    expected, state = node_by_node(module, x, start, masks)
+    read, carried = module.unroll(x, start, masks)
+    torch.testing.assert_close(module.read_out(*read), expected)
+    torch.testing.assert_close(carried, state)
+    first, between = module.unroll(x[:, :2], start, masks)
+    second, after = module.unroll(x[:, 2:], between, masks)
+    joined = [torch.cat(parts, dim=1) for parts in zip(first, second, strict=True)]
+    torch.testing.assert_close(module.read_out(*joined), expected)
+    torch.testing.assert_close(after, state)
+
+
+def test_outputs_may_be_carried():
+    """A network that reads what it has said."""
+    blueprint = Blueprint(
+        (
+            Node("input"),
+            Node("carried", (5,), units="n_outputs"),
+            Node("linear", (0,), units="n_hidden"),
+            Node("linear", (1,), units="n_hidden"),
+            Node("sum", (2, 3)),
+            Node("linear", (4,), units="n_outputs"),
+        )
+    )
+    module = blueprint.build(3, 2, 4)
+    x = torch.randn(5, 6, 3, generator=torch.Generator().manual_seed(0))
+    expected, _ = node_by_node(module, x, {1: torch.zeros(5, 4)}, None)
+    torch.testing.assert_close(module(x), expected)
 
 
 def test_initial_weights_are_those_of_a_torch_layer():

@@ -1,14 +1,25 @@
-"""The shipped table and the MNIST loader."""
+"""The shipped table, and the loaders of images and texts."""
 
 import csv
 import gzip
+import lzma
 import shutil
 from importlib import resources
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.utils import Bunch
 
-from sk_petridish.datasets import _mnist, load_mnist, load_sigmoid_slopes
+from sk_petridish.datasets import (
+    _mnist,
+    limit_vocabulary,
+    load_mnist,
+    load_penn_treebank,
+    load_sigmoid_slopes,
+    load_text,
+)
 
 
 def test_the_table_covers_what_the_experiment_needs():
@@ -118,3 +129,71 @@ def test_one_missing_file_is_as_good_as_none(small_mnist, tmp_path, monkeypatch)
     monkeypatch.setenv("SK_PETRIDISH_DATA", str(partial))
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(small_mnist))
     assert len(load_mnist().data) == 8
+
+
+# Texts
+
+
+@pytest.fixture
+def small_treebank(tmp_path):
+    folder = tmp_path / "ptb"
+    folder.mkdir()
+    (folder / "ptb.train.txt").write_text(" the cat sat \n the dog <unk> \n\n")
+    with lzma.open(folder / "ptb.valid.txt.xz", "wt") as file:
+        file.write(" the cat ran \n")
+    (folder / "ptb.test.txt").write_text(" dog\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("how", ["argument", "environment", "scikit-learn"])
+def test_the_treebank_is_read_plain_or_compressed(small_treebank, monkeypatch, how):
+    monkeypatch.delenv("SK_PETRIDISH_DATA", raising=False)
+    if how == "environment":
+        monkeypatch.setenv("SK_PETRIDISH_DATA", str(small_treebank))
+    if how == "scikit-learn":
+        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(small_treebank))
+    text = load_penn_treebank(small_treebank if how == "argument" else None)
+    assert text.vocabulary == ["<eos>", "the", "cat", "sat", "dog", "<unk>"]
+    assert words_of(text, "train") == "the cat sat <eos> the dog <unk> <eos> <eos>".split()
+    assert words_of(text, "valid") == "the cat <unk> <eos>".split()
+    assert words_of(text, "test") == "dog <eos>".split()
+
+
+def words_of(text, part):
+    return [text.vocabulary[place] for place in text[part]]
+
+
+def test_a_missing_treebank_says_where_to_get_it(small_treebank):
+    (small_treebank / "ptb" / "ptb.test.txt").unlink()
+    with pytest.raises(FileNotFoundError, match=r"catalog\.ldc\.upenn\.edu.*SK_PETRIDISH_DATA"):
+        load_penn_treebank(small_treebank)
+
+
+def test_any_text_is_split_by_lines(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("\n".join(f"line number{n} größer" for n in range(50)), encoding="utf-8")
+    text = load_text(path, valid_fraction=0.1, test_fraction=0.2)
+    assert [len(text[part]) for part in ("train", "valid", "test")] == [35 * 4, 5 * 4, 10 * 4]
+    assert text.vocabulary[:3] == ["line", "größer", "<eos>"]
+    assert words_of(text, "test")[:4] == ["line", "<unk>", "größer", "<eos>"]
+    for fractions in ({"valid_fraction": 0}, {"valid_fraction": 0.5, "test_fraction": 0.5}):
+        with pytest.raises(ValueError, match="must be positive"):
+            load_text(path, **fractions)
+    path.write_text("one line")
+    with pytest.raises(ValueError, match="too few for three parts"):
+        load_text(path)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1), st.integers(2, 14))
+def test_a_limited_vocabulary_keeps_the_most_frequent_words(stream, n_words):
+    # The end of a line and the unknown word are the seventh and the last.
+    vocabulary = [*"abcdef", "<eos>", *"gh", "<unk>"]
+    stream = np.array(stream)
+    text = Bunch(train=stream, valid=stream, test=stream, vocabulary=vocabulary, DESCR="")
+    fewer = limit_vocabulary(text, n_words)
+    assert len(fewer.vocabulary) == min(n_words, 10)
+    assert {"<eos>", "<unk>"} <= set(fewer.vocabulary)
+    assert fewer.vocabulary[:-2] == [word for word in vocabulary if word in fewer.vocabulary][:-2]
+    before, after = words_of(text, "train"), words_of(fewer, "train")
+    kept = set(fewer.vocabulary)
+    assert after == [word if word in kept else "<unk>" for word in before]

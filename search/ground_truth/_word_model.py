@@ -92,7 +92,11 @@ class WordModel(nn.Module):
             raise ValueError(
                 "A language model needs a recurrent blueprint that ends in a linear readout."
             )
-        self.network: BlueprintModule = blueprint.build(n_hidden, n_hidden, n_words)
+        # What is built starts otherwise; the global generator is left alone.
+        unused = torch.Generator()
+        self.network: BlueprintModule = blueprint.build(
+            n_hidden, n_hidden, n_words, generator=unused
+        )
         self.dropouts = dropouts
         last = len(blueprint.nodes) - 1
         self._embedding, bias = f"{last}_weight", f"{last}_bias"

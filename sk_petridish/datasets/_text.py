@@ -154,9 +154,11 @@ def limit_vocabulary(text: Bunch, n_words: int) -> Bunch:
     """
     if n_words < 2:
         raise ValueError(f"n_words must be at least 2, {END_OF_LINE} and {UNKNOWN}; got {n_words}.")
-    words = text.vocabulary
-    rare = [word for word in (END_OF_LINE, UNKNOWN) if word not in words[:n_words]]
-    vocabulary = [*words[: n_words - len(rare)], *rare]
+    words = text.vocabulary if UNKNOWN in text.vocabulary else [*text.vocabulary, UNKNOWN]
+    special = [word for word in (END_OF_LINE, UNKNOWN) if word in words]
+    ordinary = [word for word in words if word not in special]
+    kept = {*special, *ordinary[: n_words - len(special)]}
+    vocabulary = [word for word in words if word in kept]
     places = {word: place for place, word in enumerate(vocabulary)}
     mapping = np.array([places.get(word, places[UNKNOWN]) for word in words], np.int64)
     streams = {part: mapping[text[part]] for part in ("train", "valid", "test")}

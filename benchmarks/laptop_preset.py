@@ -1,0 +1,138 @@
+"""Whether half a minute of training ranks recurrent cells as a longer training does.
+
+``python benchmarks/laptop_preset.py`` trains random cells of NAO's space as
+``LanguageModelGroundTruth.preset("laptop")`` does, again with another seed, and longer: twice as
+wide, on all words of the Penn Treebank in turn twice, some six to ten times as long. It prints
+rank correlations between these losses, after each epoch of the short training too, and the
+seconds on one core. Rows go to ``benchmarks/results/``, where an interrupted run goes on. The
+treebank is read from the folder that ``SK_PETRIDISH_DATA`` names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy.stats import kendalltau, spearmanr
+
+from sk_petridish.motifs import RecurrentCell
+from sk_petridish.search.ground_truth import LanguageModelGroundTruth
+
+Floats = NDArray[np.float64]
+RESULTS = Path(__file__).parent / "results"
+COLUMNS = ("cell", "training", "losses", "seconds")
+SPACE = RecurrentCell()
+# What differs from the preset.
+TRAININGS: dict[str, dict[str, Any]] = {
+    "laptop": {},
+    "laptop, other seed": {"random_state": 1},
+    "longer": {"n_tokens": None, "n_hidden": 128, "n_epochs": 2},
+}
+
+
+def train(row: Floats, training: str) -> dict[str, str]:
+    """Train one cell, and describe it."""
+    trial = optuna.create_study().ask()
+    start = time.process_time()
+    LanguageModelGroundTruth.preset("laptop", SPACE, **TRAININGS[training])(row, trial)
+    seconds = time.process_time() - start
+    values = trial.study.trials[trial.number].intermediate_values
+    losses = [values[epoch] for epoch in sorted(values)]
+    return {
+        "cell": _text(row),
+        "training": training,
+        "losses": " ".join(f"{loss:.6f}" for loss in losses),
+        "seconds": f"{seconds:.1f}",
+    }
+
+
+def _text(row: Floats) -> str:
+    return " ".join(str(int(number)) for number in row)
+
+
+def report(rows: list[dict[str, str]]) -> str:
+    """Correlate the trainings of the cells that have all of a pair."""
+    losses = {
+        (row["training"], row["cell"]): [float(loss) for loss in row["losses"].split()]
+        for row in rows
+    }
+    lines = []
+    for training in TRAININGS:
+        ours = [row for row in rows if row["training"] == training]
+        if ours:
+            best = np.array([min(losses[training, row["cell"]]) for row in ours])
+            seconds = np.array([float(row["seconds"]) for row in ours])
+            lines.append(
+                f"{training:20} {len(ours):3d} cells: loss {best.mean():.3f} ± {best.std():.3f}, "
+                f"{np.median(seconds):.0f} s a cell ({seconds.min():.0f} to {seconds.max():.0f})"
+            )
+    pairs = [
+        ("laptop", "laptop, other seed"),
+        ("laptop", "longer"),
+        ("laptop, other seed", "longer"),
+    ]
+    lines.append(f"\n{'rank correlation':50}{'cells':>6}{'Kendall':>10}{'Spearman':>10}")
+    for one, other in pairs:
+        cells = [cell for training, cell in losses if training == one and (other, cell) in losses]
+        if len(cells) < 3:
+            continue
+        reference = [min(losses[other, cell]) for cell in cells]
+        for epoch in range(min(len(losses[one, cell]) for cell in cells)):
+            short = [min(losses[one, cell][: epoch + 1]) for cell in cells]
+            tau, rho = kendalltau(short, reference)[0], spearmanr(short, reference)[0]
+            name = f"{one}, epoch {epoch + 1}, with {other}"
+            lines.append(f"{name:50}{len(cells):6d}{tau:10.3f}{rho:10.3f}")
+        if {one, other} == {"laptop", "laptop, other seed"}:
+            continue
+        both = ("laptop", "laptop, other seed")
+        cells = [cell for cell in cells if all((run, cell) in losses for run in both)]
+        if len(cells) >= 3 and one == "laptop":
+            mean = [np.mean([min(losses[run, cell]) for run in both]) for cell in cells]
+            reference = [min(losses[other, cell]) for cell in cells]
+            tau, rho = kendalltau(mean, reference)[0], spearmanr(mean, reference)[0]
+            name = f"mean of both seeds, with {other}"
+            lines.append(f"{name:50}{len(cells):6d}{tau:10.3f}{rho:10.3f}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Train what is missing, and print all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--n-cells", type=int, default=16)
+    parser.add_argument("--trainings", nargs="+", choices=TRAININGS, default=list(TRAININGS))
+    parser.add_argument("--jobs", type=int, default=1)
+    arguments = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    path = RESULTS / "laptop_preset.csv"
+    rows = list(csv.DictReader(path.open())) if path.exists() else []
+    done = {(row["cell"], row["training"]) for row in rows}
+    cells = SPACE.sample(arguments.n_cells, random_state=100)
+    missing = [
+        (cell, training)
+        for training in arguments.trainings
+        for cell in cells
+        if (_text(cell), training) not in done
+    ]
+    parallel = Parallel(arguments.jobs, return_as="generator")
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if not rows:
+            writer.writeheader()
+        for row in parallel(delayed(train)(*one) for one in missing):
+            writer.writerow(row)
+            file.flush()
+            rows.append(row)
+    summary = report(rows)
+    print(summary)
+    path.with_suffix(".txt").write_text(summary + "\n")
+
+
+if __name__ == "__main__":
+    main()
