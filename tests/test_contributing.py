@@ -140,6 +140,8 @@ def test_the_space_is_documented(layer_stack):
 def test_the_spaces_networks_are_those_written_by_hand(layer_stack):
     space = layer_stack.LayerStack()
     blueprint = space.blueprint(space.encode(["tanh-plain relu-skip elu-highway"])[0])
+    owners = [node for node in blueprint.nodes if node.units]
+    assert len({node.weights_name for node in owners}) == len(owners)
     module = blueprint.build(4, 3, 2, generator=torch.Generator().manual_seed(0)).double()
     weight = iter(module.weights.values())
 
