@@ -13,6 +13,8 @@ from pathlib import Path
 
 # The kernels are tiny and their examples spread them over threads themselves.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Progress bars would fill the pages of the gallery.
+os.environ["TQDM_DISABLE"] = "1"
 
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
@@ -139,7 +141,8 @@ def _skip_foreign(app, what, name, thing, skip, options) -> bool | None:
     """Leave out what classes inherit from other packages."""
     function = thing.fget if isinstance(thing, property) else inspect.unwrap(thing)
     function = getattr(function, "__func__", function)
-    return not str(getattr(function, "__module__", "sk_petridish")).startswith("sk_petridish")
+    home = getattr(function, "__module__", None) or "sk_petridish"
+    return None if home.startswith("sk_petridish") else True
 
 
 def setup(app: Sphinx) -> None:

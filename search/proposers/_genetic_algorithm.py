@@ -11,9 +11,9 @@ from sk_petridish.search.proposers._base import History, Proposer
 
 
 class GeneticAlgorithm(Proposer):
-    """Propose offspring of the best motifs (section 4.2 of [1]_).
+    """Propose offspring of the best motifs (section 4.2).
 
-    It is elitist: parents are the best motifs of the whole search. Each child begins as a
+    It is elitist [1]_: parents are the best motifs of the whole search. Each child begins as a
     parent, joins its end with another's at a random point with one probability, and has
     each of its positions drawn anew with another.
 

@@ -27,9 +27,9 @@ _CONVOLUTIONS = {"nor_conv_1x1": "project", "nor_conv_3x3": "conv_3x3"}
 
 
 class ConvCell(DiscreteSpace):
-    """Convolutional cells of four feature maps, as in NAS-Bench-201 [1]_.
+    """Convolutional cells of four feature maps, as in NAS-Bench-201.
 
-    Each of the six edges between the maps is nothing, the identity, a convolution with
+    Each of the six edges between the maps [1]_ is nothing, the identity, a convolution with
     1 x 1 or 3 x 3 weights (of the relu of its input, and followed by batch normalisation),
     or average pooling; a map is the sum of the edges that lead to it. The network is a
     convolution with batch normalisation, some cells one after another, and a linear readout

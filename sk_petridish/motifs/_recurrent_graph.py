@@ -52,11 +52,11 @@ class _Step(NamedTuple):
 
 
 class RecurrentGraph(DiscreteSpace):
-    """Recurrent graphs with up to three states, as in NAS-Bench-NLP [1]_.
+    """Recurrent graphs with up to three states, as in NAS-Bench-NLP.
 
     Nodes are linear maps of two or three inputs, with a bias; sums and products of two
     nodes; blends ``a * b + (1 - a) * c``; and tanh, sigmoid and leaky relu. They read the
-    input, the states before, and nodes before them. State 0 is the output.
+    input, the states before, and nodes before them [1]_. State 0 is the output.
 
     A row has four numbers for each of ``max_nodes`` nodes, its operation and its inputs, and
     then the numbers of the nodes that become the states.
