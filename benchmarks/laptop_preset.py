@@ -111,7 +111,10 @@ def main() -> None:
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = RESULTS / "laptop_preset.csv"
-    rows = list(csv.DictReader(path.open())) if path.exists() else []
+    rows: list[dict[str, str]] = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
     done = {(row["cell"], row["training"]) for row in rows}
     cells = SPACE.sample(arguments.n_cells, random_state=100)
     missing = [

@@ -13,10 +13,10 @@ minute on a core (``LanguageModelGroundTruth.preset("laptop")``). The same lines
 ``preset("paper")`` and a GPU train the 27 million weights of the paper's models.
 
 Run as it is, this script draws the searches that are recorded in
-``benchmarks/results/recurrent_cells.csv``. It goes on with searches that are missing there,
-and an interrupted search where it was: ``python examples/experiment_recurrent_cells.py --seeds 3
---jobs 2`` with another ``--results`` measures everything anew. That needs the treebank (see
-:func:`~sk_petridish.datasets.load_penn_treebank`) and some forty minutes a seed on one core.
+``benchmarks/results/recurrent_cells.csv``. With ``--search`` it runs those that are missing
+there, and goes on with one that was interrupted: ``python examples/experiment_recurrent_cells.py
+--search --seeds 3 --jobs 2 --results new.csv`` measures everything anew. That needs the treebank
+(see :func:`~sk_petridish.datasets.load_penn_treebank`) and some forty minutes a seed on one core.
 """
 
 # %%
@@ -40,7 +40,8 @@ from sk_petridish.search.proposers import NAO, GeneticAlgorithm, RandomSearch
 
 ROOT = Path(__file__).parents[1]
 parser = argparse.ArgumentParser(description="Search recurrent cells on Penn Treebank.")
-parser.add_argument("--seeds", type=int, default=None, help="default: those recorded, or one")
+parser.add_argument("--search", action="store_true", help="run what is not recorded")
+parser.add_argument("--seeds", type=int, default=3)
 parser.add_argument("--init", type=int, default=20, help="random cells at first")
 parser.add_argument("--candidates", type=int, default=100, help="proposed in an iteration")
 parser.add_argument("--select", type=int, default=10, help="trained in an iteration")
@@ -68,7 +69,12 @@ test = LanguageModelGroundTruth.preset(
 # epochs.
 def methods(seed):
     """Make what differs from method to method."""
-    surrogate = make_surrogate(space, random_state=seed, memory=str(arguments.work / "memory"))
+    surrogate = make_surrogate(
+        space,
+        random_state=seed,
+        n_jobs=arguments.jobs,
+        memory=str(arguments.work / "memory"),
+    )
     dish = {"surrogate": surrogate, "n_candidates": arguments.candidates}
     alone = {"n_candidates": arguments.select}
     more = round(1.7 * arguments.select)
@@ -107,11 +113,9 @@ def search(method, settings, seed):
     if result.interrupted:
         raise SystemExit("Interrupted. The same command goes on from here.")
     spent = {tuple(space.suggest(trial)): trial for trial in result.study.trials}
-    rows, best = [], {}
+    rows = []
     for one in result.history:
         trial = spent[tuple(one.motif)]
-        if np.isfinite(one.loss) and one.loss < best.get("loss", np.inf):
-            best = {"loss": one.loss, "iteration": one.iteration, "row": len(rows)}
         rows.append(
             {
                 "seed": seed,
@@ -145,29 +149,28 @@ recorded = []
 if arguments.results.exists():
     with arguments.results.open(newline="") as file:
         recorded = list(csv.DictReader(file))
-n_seeds = arguments.seeds or len({row["seed"] for row in recorded}) or 1
-for seed in range(n_seeds):
+for seed in range(arguments.seeds * arguments.search):
     for method, settings in methods(seed).items():
-        if not any(row["seed"] == str(seed) and row["method"] == method for row in recorded):
-            arguments.work.mkdir(parents=True, exist_ok=True)
-            print(method, "seed", seed, flush=True)
-            rows = search(method, settings, seed)
-            recorded += [{name: str(value) for name, value in row.items()} for row in rows]
-            with arguments.results.open("w", newline="") as file:
-                writer = csv.DictWriter(file, list(recorded[0]))
-                writer.writeheader()
-                writer.writerows(recorded)
+        if any(row["seed"] == str(seed) and row["method"] == method for row in recorded):
+            continue
+        arguments.work.mkdir(parents=True, exist_ok=True)
+        print(method, "seed", seed, flush=True)
+        rows = search(method, settings, seed)
+        recorded += [{name: str(value) for name, value in row.items()} for row in rows]
+        with arguments.results.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(recorded[0]))
+            writer.writeheader()
+            writer.writerows(recorded)
+if not recorded:
+    raise SystemExit(f"Nothing is recorded in {arguments.results}; --search searches.")
 
 # %%
 # What each method has found. Perplexities are exponentials of losses; they are those of small
 # models with 2,000 words, far from published ones, and compare methods among each other only.
-by_method = {
-    method: [
-        [row for row in recorded if row["method"] == method and row["seed"] == str(seed)]
-        for seed in range(n_seeds)
-    ]
-    for method in methods(0)
-}
+by_method = {}
+for row in recorded:
+    by_method.setdefault(row["method"], {}).setdefault(row["seed"], []).append(row)
+by_method = {method: list(runs.values()) for method, runs in by_method.items()}
 full = max(int(row["epochs"]) for row in recorded)
 
 

@@ -1,5 +1,6 @@
 """Examples and benchmarks run as they are, with small dishes."""
 
+import csv
 import functools
 import importlib.util
 import runpy
@@ -19,7 +20,9 @@ from sk_petridish.motifs import (
     RecurrentGraph,
     SigmoidSlope,
 )
-from sk_petridish.search.ground_truth import TabularGroundTruth
+from sk_petridish.search import proposers
+from sk_petridish.search.ground_truth import LanguageModelGroundTruth, TabularGroundTruth
+from sk_petridish.search.proposers import NAO
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"
@@ -61,6 +64,110 @@ def test_examples_run_and_draw(example, small_dishes, monkeypatch, tmp_path, cap
     assert SAYS[example.stem] in " ".join(capsys.readouterr().out.split())
     # What the examples drew is what the repository shows.
     assert {path.name for path in drawn} <= {path.name for path in FIGURES.glob("*.png")}
+
+
+def sentences(n, seed):
+    """Lines of a small language."""
+    words = np.random.default_rng(seed)
+    return "\n".join(
+        f"{words.choice(['cats', 'dogs'])} {words.choice(['see', 'hear'])} mice" for _ in range(n)
+    )
+
+
+@pytest.fixture
+def small_treebank(monkeypatch, tmp_path):
+    """Another text in the place of the Penn Treebank, and a model that learns it in a moment."""
+    folder = tmp_path / "data" / "ptb"
+    folder.mkdir(parents=True)
+    for part, n in (("train", 60), ("valid", 20), ("test", 20)):
+        (folder / f"ptb.{part}.txt").write_text(sentences(n, n))
+    monkeypatch.setenv("SK_PETRIDISH_DATA", str(tmp_path / "data"))
+    laptop = LanguageModelGroundTruth.presets["laptop"]
+    quick = {"n_hidden": 4, "batch_size": 5, "valid_batch_size": 5, "test_batch_size": 5}
+    monkeypatch.setitem(LanguageModelGroundTruth.presets, "laptop", laptop | quick)
+
+
+def test_the_experiment_searches_and_draws_again(
+    small_treebank, small_dishes, quiet_optuna, monkeypatch, tmp_path, capsys
+):
+    mpl.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(proposers, "NAO", functools.partial(NAO, max_iter=2, n_hidden=4))
+    script = str(ROOT / "examples" / "experiment_recurrent_cells.py")
+    options = "--init 5 --candidates 4 --select 2 --iterations 1 --seeds 1 --results rows.csv".split()
+    monkeypatch.setattr("sys.argv", [script, *options])
+    with pytest.raises(SystemExit, match="Nothing is recorded"):
+        runpy.run_path(script)
+    monkeypatch.setattr("sys.argv", [script, *options, "--search"])
+    runpy.run_path(script)
+    with open("rows.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    by_method = {}
+    for row in rows:
+        by_method.setdefault(row["method"], []).append(row)
+    assert list(by_method) == [
+        "dish + GA",
+        "dish + NAO",
+        "dish + random search",
+        "NAO",
+        "random search, partial",
+    ]
+    first = [row["cell"] for row in rows[:5]]
+    space = RecurrentCell()
+    for method, ours in by_method.items():
+        # All begin alike, and no cell is trained twice.
+        assert [row["cell"] for row in ours if row["iteration"] == "0"] == first
+        assert len(set(space.canonical(space.from_string([row["cell"] for row in ours])))) == len(
+            ours
+        )
+        assert len(ours) == 5 + (3 if method == "random search, partial" else 2)
+        assert any(row["predicted"] != "nan" for row in ours) == method.startswith("dish")
+        best = min(
+            (row for row in ours if row["state"] == "complete"), key=lambda row: float(row["loss"])
+        )
+        assert 0 < float(best["test_loss"]) < 2
+        assert all((row["epochs"] == "3") == (row["state"] == "complete") for row in ours)
+    # A second run reads what the first has recorded, and draws the same.
+    said = capsys.readouterr().out
+    monkeypatch.setattr(LanguageModelGroundTruth, "__call__", None)
+    monkeypatch.setattr("sys.argv", [script, *options])
+    runpy.run_path(script)
+    again = capsys.readouterr().out
+    assert again in said
+    assert "best cell: " in again
+    drawn = {path.name for path in (tmp_path / "figures").glob("*.png")}
+    assert drawn == {"recurrent_cells_figure_3.png", "recurrent_cells_figure_5.png"}
+
+
+def test_the_preset_benchmark_correlates_trainings(small_treebank, monkeypatch, tmp_path, capsys):
+    benchmark = load_benchmark("laptop_preset")
+    monkeypatch.setattr(benchmark, "RESULTS", tmp_path)
+    longer = {"n_tokens": None, "n_hidden": 6, "n_epochs": 2}
+    monkeypatch.setitem(benchmark.TRAININGS, "longer", longer)
+    monkeypatch.setattr("sys.argv", ["laptop_preset.py", "--n-cells", "3"])
+    benchmark.main()
+    report = capsys.readouterr().out
+    assert "laptop, epoch 3, with longer" in report
+    assert "mean of both seeds, with longer" in report
+    with (tmp_path / "laptop_preset.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [len(row["losses"].split()) for row in rows] == [3] * 6 + [2] * 3
+    # What is there is not trained again.
+    monkeypatch.setattr(benchmark, "train", None)
+    benchmark.main()
+    assert capsys.readouterr().out == report
+    rows = [
+        {"cell": cell, "training": training, "losses": losses, "seconds": "1"}
+        for training, all_losses in (
+            ("laptop", ("3 1", "3 2", "2 3")),
+            ("longer", ("5", "6", "7")),
+        )
+        for cell, losses in zip("abc", all_losses, strict=True)
+    ]
+    # The best of two epochs is 1, 2 and 2; after one it is 3, 3 and 2.
+    lines = benchmark.report(rows).splitlines()
+    assert lines[-2].split()[-2:] == ["-0.816", "-0.866"]
+    assert lines[-1].split()[-2:] == ["0.816", "0.866"]
 
 
 def load_benchmark(name):

@@ -404,6 +404,9 @@ def test_a_trial_is_told_every_epoch_and_can_be_pruned(small, quiet_optuna):
     assert trial.state == optuna.trial.TrialState.PRUNED
     assert list(trial.intermediate_values) == [0, 1]
     assert trial.intermediate_values[1] < trial.intermediate_values[0]
+    # What has been trained to the end is not thrown away.
+    study.optimize(lambda trial: small(n_epochs=2)(CELL, trial), n_trials=1)
+    assert study.trials[1].value == study.trials[1].intermediate_values[1]
 
 
 def test_the_test_split_is_that_of_the_best_weights(small, monkeypatch):

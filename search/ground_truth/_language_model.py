@@ -302,7 +302,8 @@ class LanguageModelGroundTruth:
             for epoch, loss in enumerate(training.losses()):
                 if trial is not None:
                     trial.report(loss, epoch)
-                    if trial.should_prune():
+                    # After the last epoch there is nothing to save.
+                    if epoch + 1 < self.n_epochs and trial.should_prune():
                         raise optuna.TrialPruned
             if self.split == "valid":
                 return training.trainer.best_loss
