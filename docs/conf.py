@@ -13,11 +13,13 @@ from pathlib import Path
 
 # The kernels are tiny and their examples spread them over threads themselves.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Progress bars would fill the pages of the gallery.
-os.environ["TQDM_DISABLE"] = "1"
 
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
+from tqdm import tqdm
+
+# Progress bars would fill the pages of the gallery.
+tqdm.display = lambda self, *args, **kwargs: True
 
 ROOT = Path(__file__).parents[1]
 
