@@ -94,7 +94,9 @@ def test_the_experiment_searches_and_draws_again(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(proposers, "NAO", functools.partial(NAO, max_iter=2, n_hidden=4))
     script = str(ROOT / "examples" / "experiment_recurrent_cells.py")
-    options = "--init 5 --candidates 4 --select 2 --iterations 1 --seeds 1 --results rows.csv".split()
+    options = (
+        "--init 5 --candidates 4 --select 2 --iterations 1 --seeds 1 --results rows.csv".split()
+    )
     monkeypatch.setattr("sys.argv", [script, *options])
     with pytest.raises(SystemExit, match="Nothing is recorded"):
         runpy.run_path(script)

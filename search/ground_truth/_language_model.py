@@ -20,6 +20,7 @@ from sk_petridish.blueprints import Blueprint
 from sk_petridish.datasets import limit_vocabulary, load_penn_treebank
 from sk_petridish.motifs import MotifSpace, RecurrentCell
 from sk_petridish.search.ground_truth._checkpoint import load_checkpoint, save_checkpoint
+from sk_petridish.search.ground_truth._epochs import train_on
 from sk_petridish.search.ground_truth._word_model import Dropouts, WordModel
 from sk_petridish.search.ground_truth._word_training import Trainer, TrainingSettings, in_columns
 
@@ -165,7 +166,7 @@ class LanguageModelGroundTruth:
             "batch_size": 20,
             "valid_batch_size": 64,
             "test_batch_size": 64,
-            "n_time_steps": 20,
+            "n_time_steps": 10,
             "lr": 10.0,
             "embedding_dropout": 0.0,
             "input_dropout": 0.0,
@@ -299,12 +300,7 @@ class LanguageModelGroundTruth:
         """
         with one_torch_thread():
             training = self._training(row)
-            for epoch, loss in enumerate(training.losses()):
-                if trial is not None:
-                    trial.report(loss, epoch)
-                    # After the last epoch there is nothing to save.
-                    if epoch + 1 < self.n_epochs and trial.should_prune():
-                        raise optuna.TrialPruned
+            train_on(training.losses(), self.n_epochs, trial)
             if self.split == "valid":
                 return training.trainer.best_loss
             training.trainer.go_back_to_best()
@@ -382,8 +378,8 @@ class LanguageModelGroundTruth:
         """Name the file of a training: whatever determines it is in the name."""
         if self.checkpoint_dir is None:
             return None
-        settings = {name: value for name, value in vars(self).items() if name not in _IRRELEVANT}
-        settings.pop("_text")
+        state = self.__getstate__()
+        settings = {name: value for name, value in state.items() if name not in _IRRELEVANT}
         name = joblib.hash((repr(blueprint), settings, self._text.train, self._text.valid))
         return Path(self.checkpoint_dir) / f"{name}.pt"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from functools import cached_property
@@ -18,6 +17,7 @@ from torch.func import functional_call, stack_module_state
 
 from sk_petridish.datasets import load_mnist
 from sk_petridish.motifs import MotifSpace, SigmoidSlope
+from sk_petridish.search.ground_truth._epochs import train_on
 
 _N_TRAIN, _N_VALID = 50_000, 10_000
 
@@ -136,14 +136,11 @@ class MLPGroundTruth:
         optuna.TrialPruned
             If the trial's pruner ends the evaluation early.
         """
-        error = math.nan
-        for epoch, evaluations in enumerate(self.train(row)):
-            error = 1.0 - float(np.mean([evaluation.accuracy for evaluation in evaluations]))
-            if trial is not None:
-                trial.report(error, epoch)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-        return error
+        errors = (
+            1.0 - float(np.mean([evaluation.accuracy for evaluation in evaluations]))
+            for evaluations in self.train(row)
+        )
+        return train_on(errors, self.n_epochs, trial)
 
     def train(self, row: ArrayLike) -> Iterator[list[Evaluation]]:
         """Train the motif's network ``n_runs`` times, evaluating after every epoch.

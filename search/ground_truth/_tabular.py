@@ -9,6 +9,7 @@ import optuna
 from numpy.typing import ArrayLike, NDArray
 
 from sk_petridish.motifs import MotifSpace
+from sk_petridish.search.ground_truth._epochs import train_on
 
 
 class TabularGroundTruth:
@@ -105,12 +106,8 @@ class TabularGroundTruth:
             If the trial's pruner ends the evaluation early.
         """
         curve = self.curves[self._place(row)].tolist()
-        if trial is not None and len(curve) > 1:
-            for epoch, loss in enumerate(curve):
-                trial.report(loss, epoch)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-        return float(curve[-1])
+        # One loss is no curve to tell of.
+        return train_on(curve, len(curve), trial if len(curve) > 1 else None)
 
     def __contains__(self, row: ArrayLike) -> bool:
         """Say whether the table has the network of a motif."""
