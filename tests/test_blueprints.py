@@ -167,8 +167,8 @@ def node_by_node(module, x, carried, masks):
             inputs = [values[source] for source in node.inputs]
             is_readout = position == len(blueprint.nodes) - 1
             if masks is not None and "weight" in operation.roles and not is_readout:
-                wide = units[node.inputs[0]] == "n_inputs"
-                inputs[0] = inputs[0] * (masks.inputs if wide else masks.hidden)
+                mask = {"n_inputs": masks.inputs, "n_hidden": masks.hidden}
+                inputs[0] = inputs[0] * mask.get(units[node.inputs[0]], 1.0)
             weights = [module.weights[f"{position}_{role}"] for role in operation.roles]
             values.append(operation.function(*inputs, *node.parameters, *weights))
         outputs.append(values[-1])
@@ -217,9 +217,30 @@ def test_outputs_may_be_carried():
         )
     )
     module = blueprint.build(3, 2, 4)
-    x = torch.randn(5, 6, 3, generator=torch.Generator().manual_seed(0))
-    expected, _ = node_by_node(module, x, {1: torch.zeros(5, 4)}, None)
+    generator = torch.Generator().manual_seed(0)
+    x, start = torch.randn(5, 6, 3, generator=generator), {1: torch.zeros(5, 4)}
+    expected, _ = node_by_node(module, x, start, None)
     torch.testing.assert_close(module(x), expected)
+    masks = Masks(torch.rand(5, 3, generator=generator), torch.rand(5, 2, generator=generator))
+    expected, carried = node_by_node(module, x, start, masks)
+    read, after = module.unroll(x, masks=masks)
+    torch.testing.assert_close(module.read_out(*read), expected)
+    torch.testing.assert_close(after, carried)
+
+
+@given(blueprints(), st.integers(0, 99), st.sampled_from([(5,), (5, 6), (5, 4, 4)]))
+def test_masks_are_those_of_samples(blueprint, seed, shape):
+    """One mask a sample, whatever axes of positions the sample has."""
+    generator = torch.Generator().manual_seed(seed)
+    module = blueprint.build(3, 2, 4, generator=generator).double()
+    x = torch.randn(*shape, 3, dtype=torch.float64, generator=generator)
+    masks = Masks(*((torch.rand(5, n, generator=generator) < 0.5).double() for n in (3, 2)))
+    outputs = module.read_out(*module.unroll(x, masks=masks)[0])
+    for sample in range(5):
+        vectors = x[sample].reshape(-1, 3)
+        alone = Masks(*(mask[sample].expand(len(vectors), -1) for mask in masks))
+        expected, _ = node_by_node(module, vectors[:, None], {}, alone)
+        torch.testing.assert_close(outputs[sample].reshape(-1, 4), expected[:, 0])
 
 
 def test_initial_weights_are_those_of_a_torch_layer():

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 import pickle
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import textwrap
 import time
 from dataclasses import replace
 
+import joblib
 import numpy as np
 import optuna
 import pytest
@@ -16,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.utils import Bunch
 
 from sk_petridish.datasets import load_penn_treebank, load_text
 from sk_petridish.motifs import (
@@ -26,7 +29,12 @@ from sk_petridish.motifs import (
     SigmoidSlope,
 )
 from sk_petridish.search import PetriDishSearch
-from sk_petridish.search.ground_truth import LanguageModelGroundTruth, _word_training
+from sk_petridish.search.ground_truth import (
+    LanguageModelGroundTruth,
+    _language_model,
+    _word_training,
+)
+from sk_petridish.search.ground_truth._checkpoint import load_checkpoint, save_checkpoint
 from sk_petridish.search.ground_truth._word_model import Dropouts, WordModel
 from sk_petridish.search.ground_truth._word_training import (
     Trainer,
@@ -275,7 +283,7 @@ def test_training_is_that_of_torch(monkeypatch):
         PAPER, n_time_steps=5, lr=2.0, clip=0.05, l2=1e-3, activation_l2=0.5, temporal_l2=0.7
     )
     words = torch.randint(7, (4, 31), generator=generator())
-    trainer = Trainer(model_of().double(), settings, generator(), generator())
+    trainer = Trainer(model_of().double(), settings, generator())
     expected = model_of().double()
     optimizer = torch.optim.SGD(expected.parameters(), lr=2.0, weight_decay=1e-3)
     steps = []
@@ -323,7 +331,7 @@ def test_a_short_window_has_a_small_step_at_once(monkeypatch):
             _word_training, "windows", lambda n, t, generator, stop=length: [(0, stop)]
         )
         settings = replace(PAPER, n_time_steps=10, l2=0.0, clip=0.01)
-        trainer = Trainer(model_of().double(), settings, generator(), generator())
+        trainer = Trainer(model_of().double(), settings, generator())
         before = torch.cat([weight.detach().flatten() for weight in trainer.model.parameters()])
         trainer._train(torch.randint(7, (4, 12), generator=generator()))
         after = torch.cat([weight.detach().flatten() for weight in trainer.model.parameters()])
@@ -335,8 +343,8 @@ def test_a_short_window_has_a_small_step_at_once(monkeypatch):
 
 def test_the_average_begins_when_the_loss_stagnates(monkeypatch):
     losses = iter([5.0, 4.0, 3.0, 3.5, 3.4, 3.3, 3.2, 3.15, 3.1, 2.0, 1.0])
-    trainer = Trainer(model_of(), PAPER, generator(), generator())
-    monkeypatch.setattr(trainer, "_train", lambda words: None)
+    trainer = Trainer(model_of(), PAPER, generator())
+    monkeypatch.setattr(trainer, "_train", lambda words: True)
     monkeypatch.setattr(trainer, "evaluate", lambda words: next(losses))
     begun = []
     for _ in range(11):
@@ -368,6 +376,20 @@ def test_training_that_diverges_comes_back_to_the_best(small):
     assert trainer.epoch(training.train, training.valid) == first
     assert all(torch.isfinite(weight).all() for weight in trainer.model.parameters())
     assert trainer.epoch(training.train, training.valid) < first
+
+
+def test_an_epoch_that_diverges_ends_soon(monkeypatch):
+    monkeypatch.setattr(_word_training, "windows", constant_windows)
+    trainer = Trainer(model_of(), replace(PAPER, n_time_steps=1, lr=1e30, clip=1e30), generator())
+    seen, real = [], trainer._loss
+
+    def loss(*args):
+        seen.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(trainer, "_loss", loss)
+    assert not trainer._train(torch.randint(7, (2, 500), generator=generator()))
+    assert len(seen) <= 100
 
 
 # Evaluations
@@ -478,6 +500,28 @@ def test_a_killed_training_goes_on_after_its_last_epoch(text_file, tmp_path, mon
     assert len(epochs) < 12
 
 
+def test_an_average_goes_on_from_a_checkpoint(small, tmp_path):
+    training = small(lr=30.0, hidden_dropout=0.1)._training(CELL)
+    trainer = training.trainer
+    for _ in range(20):
+        trainer.epoch(training.train, training.valid)
+        if trainer.average is not None:
+            break
+    trainer.epoch(training.train, training.valid)
+    assert trainer.average.n_averaged > 0
+    save_checkpoint(tmp_path / "one.pt", trainer.state_dict())
+    other = small(lr=30.0, hidden_dropout=0.1)._training(CELL).trainer
+    other.load_state_dict(load_checkpoint(tmp_path / "one.pt"))
+    losses = [one.epoch(training.train, training.valid) for one in (trainer, other)]
+    assert losses[0] == losses[1]
+    for mine, yours in zip(
+        trainer.evaluated.parameters(), other.evaluated.parameters(), strict=True
+    ):
+        assert torch.equal(mine, yours)
+    other.go_back_to_best()
+    assert other.evaluate(training.valid) == trainer.best_loss
+
+
 def test_one_network_is_trained_once(small, tmp_path, monkeypatch):
     ground_truth = small(checkpoint_dir=tmp_path)
     loss = ground_truth(CELL)
@@ -496,6 +540,7 @@ def test_one_network_is_trained_once(small, tmp_path, monkeypatch):
         small(checkpoint_dir=tmp_path, random_state=1)(CELL)
     with pytest.raises(AssertionError):
         small(checkpoint_dir=tmp_path, lr=9.0)(CELL)
+    assert small(checkpoint_dir=tmp_path, lr=10, n_hidden=np.int64(8))(CELL) == loss
 
 
 def test_a_trial_is_told_the_epochs_of_before(small, tmp_path):
@@ -506,11 +551,28 @@ def test_a_trial_is_told_the_epochs_of_before(small, tmp_path):
     assert list(study.trials[0].intermediate_values) == [0, 1, 2]
 
 
+def test_what_a_killed_writer_left_is_swept_up(tmp_path):
+    path = tmp_path / "training.pt"
+    fresh, old = tmp_path / ".training_here_1", tmp_path / ".training_there_2"
+    for left in (fresh, old):
+        left.write_bytes(b"half of a checkpoint")
+    os.utime(old, (0, 0))
+    save_checkpoint(path, {"a": torch.ones(2)})
+    assert fresh.exists()
+    assert not old.exists()
+    assert torch.equal(load_checkpoint(path)["a"], torch.ones(2))
+
+
 def test_a_damaged_checkpoint_is_refused(small, tmp_path):
     small(checkpoint_dir=tmp_path)(CELL)
     (path,) = tmp_path.glob("*.pt")
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ValueError, match="Delete it to start anew"):
+        small(checkpoint_dir=tmp_path)(CELL)
+    # One that cannot be read at the moment is not damaged.
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(OSError, match="directory"):
         small(checkpoint_dir=tmp_path)(CELL)
 
 
@@ -526,10 +588,35 @@ def test_nothing_is_left_of_a_checkpoint_that_cannot_be_written(small, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_travels_without_a_limited_text(small):
-    ground_truth = small(corpus=None, n_words=8, n_epochs=1)
-    ground_truth.__dict__["_text"] = "a long text"
-    assert len(pickle.dumps(ground_truth)) < 2000
+def test_it_travels_without_the_text_that_it_has_read(small, tmp_path, monkeypatch):
+    folder = tmp_path / "ptb"
+    folder.mkdir()
+    for part in ("train", "valid", "test"):
+        (folder / f"ptb.{part}.txt").write_text("birds see mice often\n" * 200)
+    ground_truth = small(corpus=None, data_home=tmp_path, n_epochs=1)
+    loss = ground_truth(CELL)
+    pickled = pickle.dumps(ground_truth)
+    assert len(pickled) < 2000
+    assert pickle.loads(pickled)(CELL) == loss
+    # It is read once, until a parameter changes.
+    monkeypatch.setattr(_language_model, "load_penn_treebank", None)
+    assert ground_truth(CELL) == loss
+    ground_truth.n_words = 3
+    with pytest.raises(TypeError):
+        ground_truth(CELL)
+
+
+def test_the_process_does_not_matter_for_the_checkpoint(small, tmp_path):
+    """joblib hands large arrays to its workers as files, which cannot be written."""
+    text = small().corpus
+    large = np.tile(text.train, 200_000 // len(text.train))
+    text = text | {"train": large}
+    ground_truth = small(
+        corpus=Bunch(**text), n_hidden=2, n_epochs=1, batch_size=400, checkpoint_dir=tmp_path
+    )
+    (loss,) = joblib.Parallel(2)(joblib.delayed(ground_truth)(row) for row in [CELL])
+    assert ground_truth(CELL) == loss
+    assert len(list(tmp_path.glob("*.pt"))) == 1
 
 
 def test_graphs_with_several_states_are_motifs_too(small):
@@ -565,6 +652,9 @@ def test_motifs_that_are_not_recurrent_are_refused(small, space, row):
         ({"split": "train"}, "split must be"),
         ({"batch_size": 5000}, "too few for 5000 columns"),
         ({"n_words": 1}, "n_words must be at least 2"),
+        ({"lr": 0.0}, "lr must be positive"),
+        ({"clip": -1.0}, "clip must be positive"),
+        ({"patience": -1}, "patience must be at least 0"),
     ],
 )
 def test_what_cannot_be_is_refused(small, changes, message):

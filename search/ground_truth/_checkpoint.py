@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import pickle
+import platform
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
+
+# Seconds after which nobody is writing a file any more.
+_ABANDONED = 3600.0
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -21,42 +27,53 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         Tensors, numbers, strings, and lists and dictionaries of them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     # In the same folder, so that the file takes its name in one step.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}_")
+    partial = path.with_name(f".{path.stem}_{platform.node()}_{os.getpid()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with partial.open("wb") as file:
             torch.save(state, file)
-        Path(name).replace(path)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
 
 
-def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
+def _sweep(path: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    for partial in path.parent.glob(f".{path.stem}_*"):
+        with contextlib.suppress(OSError):  # another process may have been quicker
+            if time.time() - partial.stat().st_mtime > _ABANDONED:
+                partial.unlink()
+
+
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """Read a checkpoint; nothing in it is executed.
 
     Parameters
     ----------
     path : Path
         The file.
-    device : torch.device
-        Where its tensors go.
 
     Returns
     -------
     dict or None
-        The state, if there is one.
+        The state, if there is one, in the memory of the CPU.
 
     Raises
     ------
     ValueError
         If the file is no checkpoint.
+    OSError
+        If it cannot be read.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return None
-    except Exception as error:
+    except (EOFError, RuntimeError, pickle.UnpicklingError) as error:
         raise ValueError(
             f"{path} is no checkpoint, or damaged ({error}). Delete it to start anew."
         ) from error

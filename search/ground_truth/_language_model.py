@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import numbers
 import os
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -33,6 +33,7 @@ _IRRELEVANT = {
     "checkpoint_dir",
     "device",
     "data_home",
+    "_read",
 }
 
 
@@ -90,15 +91,16 @@ class LanguageModelGroundTruth:
     temporal_l2 : float, default=1e-3
         Weight of the mean square of the changes of the motif's output (TAR).
     patience : int, default=5
-        The average begins after an epoch whose loss is no better than the best one was this
-        many epochs before.
+        The average begins after an epoch whose loss is worse than the best of those before,
+        this many latest ones apart.
     split : {"valid", "test"}, default="valid"
         The words whose loss is returned. The best epoch is chosen on the validation words
         in any case.
     checkpoint_dir : str or path-like, default=None
         A folder in which every training keeps a checkpoint, so that one that was killed goes
         on after its last epoch, and one that has ended is not repeated: equal motifs, in
-        any notation, are trained once. ``None`` keeps none.
+        any notation, are trained once, and also where other splits or devices are asked for.
+        Other settings, of ``n_epochs`` too, are other trainings. ``None`` keeps none.
     random_state : int, default=0
         Determines initial weights, windows and dropout.
     device : str, default=None
@@ -117,11 +119,12 @@ class LanguageModelGroundTruth:
 
     Departures from the published training: the learning rate of a window of unusual length
     holds for that window (torch's ASGD applies it to the next one); the mean is over the
-    predicted words (published code divides by one more a column); where training diverges it
+    predicted words (published code divides by one more a column); the last window of an epoch
+    weighs as long as it is; where training diverges, which is looked for every 50 windows, it
     returns to the best weights, averaged or not as they were, and the epoch counts. A motif
     that never trains has the loss of its initial weights.
 
-    A checkpoint holds four times the weights, twice after the end.
+    A checkpoint holds the weights twice, four times once there is an average.
 
     References
     ----------
@@ -232,6 +235,7 @@ class LanguageModelGroundTruth:
         self.random_state = random_state
         self.device = device
         self.data_home = data_home
+        self._read: tuple[Hashable, Bunch] | None = None
 
     @classmethod
     def preset(
@@ -247,7 +251,7 @@ class LanguageModelGroundTruth:
         name : {"paper", "laptop"}
             ``"paper"``: the published training, 27 million weights and 600 epochs, for a GPU.
             ``"laptop"``: 64 units and 100,000 words in a vocabulary of 2,000, for one core
-            and half a minute.
+            and less than half a minute.
         motif_space : MotifSpace, default=None
             See the class.
         **changes : dict
@@ -316,12 +320,11 @@ class LanguageModelGroundTruth:
                 f"{type(space).__name__} gives no blueprints, and a language model needs the "
                 "motif without the readout. Write a ground truth of your own for it."
             )
-        device = self._device
+        text = self._text()
         generator = torch.Generator().manual_seed(self.random_state)
-        dropout_generator = torch.Generator(device).manual_seed(self.random_state)
         model = WordModel(
             blueprint,
-            len(self._text.vocabulary),
+            len(text.vocabulary),
             self.n_hidden,
             Dropouts(
                 words=self.word_dropout,
@@ -331,7 +334,7 @@ class LanguageModelGroundTruth:
                 outputs=self.output_dropout,
             ),
             generator,
-        ).to(device)
+        ).to(self._device)
         settings = TrainingSettings(
             lr=self.lr,
             l2=self.l2,
@@ -342,7 +345,7 @@ class LanguageModelGroundTruth:
             patience=self.patience,
         )
         return _Training(
-            Trainer(model, settings, generator, dropout_generator),
+            Trainer(model, settings, generator),
             self._columns("train", self.batch_size),
             self._columns("valid", self.valid_batch_size),
             self.n_epochs,
@@ -363,13 +366,18 @@ class LanguageModelGroundTruth:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("lr", "clip"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")
+        if self.patience < 0:
+            raise ValueError(f"patience must be at least 0, got {self.patience}.")
         for name in ("word", "embedding", "input", "hidden", "output"):
             share = getattr(self, f"{name}_dropout")
             if not 0 <= share < 1:
                 raise ValueError(f"{name}_dropout must be in [0, 1), got {share}.")
 
     def _columns(self, part: str, n_columns: int) -> Tensor:
-        stream = self._text[part]
+        stream = self._text()[part]
         if part == "train":
             stream = stream[: self.n_tokens]
         return in_columns(stream, n_columns).to(self._device)
@@ -378,23 +386,33 @@ class LanguageModelGroundTruth:
         """Name the file of a training: whatever determines it is in the name."""
         if self.checkpoint_dir is None:
             return None
-        state = self.__getstate__()
-        settings = {name: value for name, value in state.items() if name not in _IRRELEVANT}
-        name = joblib.hash((repr(blueprint), settings, self._text.train, self._text.valid))
+        text = self._text()
+        # Of numbers, the value counts and not the type, and of arrays not where they lie.
+        settings = {
+            name: float(value) if isinstance(value, numbers.Real) else value
+            for name, value in self.__getstate__().items()
+            if name not in _IRRELEVANT
+        }
+        determined = (repr(blueprint), settings, text.train, text.valid)
+        name = joblib.hash(determined, coerce_mmap=True)
         return Path(self.checkpoint_dir) / f"{name}.pt"
 
     @property
     def _device(self) -> torch.device:
         return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
-    @cached_property
     def _text(self) -> Bunch:
-        text = load_penn_treebank(self.data_home) if self.corpus is None else self.corpus
-        return text if self.n_words is None else limit_vocabulary(text, self.n_words)
+        """Give the text, read once for the parameters as they are."""
+        wanted = (id(self.corpus), self.n_words, self.data_home)
+        if self._read is None or self._read[0] != wanted:
+            text = load_penn_treebank(self.data_home) if self.corpus is None else self.corpus
+            text = text if self.n_words is None else limit_vocabulary(text, self.n_words)
+            self._read = wanted, text
+        return self._read[1]
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave the text out of pickles; it is loaded again where needed."""
-        return {name: value for name, value in vars(self).items() if name != "_text"}
+        """Leave the text that was read out of pickles; it is read again where needed."""
+        return vars(self) | {"_read": None}
 
 
 class _Training(NamedTuple):
@@ -410,7 +428,7 @@ class _Training(NamedTuple):
         """Give the validation loss after each epoch, those of before first."""
         trainer = self.trainer
         if self.checkpoint is not None:
-            state = load_checkpoint(self.checkpoint, self.train.device)
+            state = load_checkpoint(self.checkpoint)
             if state is not None:
                 trainer.load_state_dict(state)
         yield from list(trainer.valid_losses)

@@ -118,8 +118,8 @@ class WordModel(nn.Module):
         state : dict of int to Tensor of shape (n_columns, n_hidden) or None
             The cell's states before. ``None`` is zero.
         generator : torch.Generator, default=None
-            Where dropout comes from; ``None`` is no dropout. Each mask stays as it is
-            throughout the window.
+            Where dropout comes from, a generator of the CPU; ``None`` is no dropout. Each mask
+            stays as it is throughout the window.
 
         Returns
         -------
@@ -130,8 +130,9 @@ class WordModel(nn.Module):
         n_columns, n_hidden = len(words), len(weight)
 
         def mask(share: float, *shape: int) -> Tensor:
-            kept = torch.rand(shape, generator=generator, device=weight.device) >= share
-            return kept.to(weight.dtype) / (1 - share)
+            # Drawn on the CPU: the same on every device, as is the generator's state.
+            kept = torch.rand(shape, generator=generator) >= share
+            return kept.to(weight.device, weight.dtype) / (1 - share)
 
         # (n_words, n_hidden), as embeddings are; the readout multiplies with (n_hidden, n_words).
         embedded, masks = F.embedding(words, weight.t()), None

@@ -19,6 +19,8 @@ from sk_petridish.search.ground_truth._word_model import State, WordModel
 # Windows are half as long in one case of twenty, never shorter than _SHORTEST, nor longer
 # than the usual length and _LONGER.
 _SHARE_OF_FULL, _SPREAD, _SHORTEST, _LONGER = 0.95, 5.0, 5, 20
+# Windows after which to look whether training has diverged.
+_CHECKED = 50
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class TrainingSettings:
     temporal_l2 : float
         Weight of the mean square of how much the cell's output changes in a step (TAR).
     patience : int
-        The average begins after an epoch whose loss is no better than the best but for
-        this many epochs before.
+        The average begins after an epoch whose loss is worse than the best of those before,
+        this many latest ones apart.
     """
 
     lr: float
@@ -76,7 +78,8 @@ def in_columns(stream: NDArray[np.int64], n_columns: int) -> Tensor:
     length = len(stream) // n_columns
     if length < 2:
         raise ValueError(f"{len(stream)} words are too few for {n_columns} columns.")
-    return torch.from_numpy(stream[: length * n_columns]).view(n_columns, length)
+    # A copy: joblib's workers get arrays that cannot be written.
+    return torch.tensor(stream[: length * n_columns]).view(n_columns, length)
 
 
 def windows(
@@ -119,9 +122,7 @@ class Trainer:
     settings : TrainingSettings
         How.
     generator : torch.Generator
-        Where the lengths of windows come from.
-    dropout_generator : torch.Generator
-        Where dropout comes from, on the model's device.
+        Where the lengths of windows and dropout come from; one of the CPU.
 
     Attributes
     ----------
@@ -137,11 +138,10 @@ class Trainer:
         model: WordModel,
         settings: TrainingSettings,
         generator: torch.Generator,
-        dropout_generator: torch.Generator,
     ) -> None:
         self.model = model
         self.settings = settings
-        self.generators = {"windows": generator, "dropout": dropout_generator}
+        self.generator = generator
         # The published trainings go on with torch's ASGD. It is SGD with an average beside it,
         # only that a new learning rate, which every window has, reaches it one step late.
         self.optimizer = torch.optim.SGD(
@@ -172,8 +172,7 @@ class Trainer:
         float
             Nats a word on the validation words.
         """
-        self._train(train)
-        loss = self.evaluate(valid)
+        loss = self.evaluate(valid) if self._train(train) else math.nan
         if not math.isfinite(loss):
             self._restore(self._best)
             loss = self.evaluate(valid) if math.isinf(self.best_loss) else self.best_loss
@@ -216,7 +215,7 @@ class Trainer:
             "best": self._best,
             "best_loss": self.best_loss,
             "valid_losses": list(self.valid_losses),
-            "generators": {name: one.get_state() for name, one in self.generators.items()},
+            "generator": self.generator.get_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -231,14 +230,17 @@ class Trainer:
         self._best = state["best"]
         self.best_loss = state["best_loss"]
         self.valid_losses = list(state["valid_losses"])
-        for name, generator in self.generators.items():
-            generator.set_state(state["generators"][name].cpu())
+        self.generator.set_state(state["generator"])
 
-    def _train(self, words: Tensor) -> None:
+    def _train(self, words: Tensor) -> bool:
+        """Train for an epoch; False if it diverged."""
         settings, group, state = self.settings, self.optimizer.param_groups[0], None
-        for start, stop in windows(
-            words.shape[1], settings.n_time_steps, self.generators["windows"]
-        ):
+        loss = words.new_zeros((), dtype=torch.float32)
+        cut = windows(words.shape[1], settings.n_time_steps, self.generator)
+        for number, (start, stop) in enumerate(cut):
+            # Not for every window, since a GPU has to stop for it.
+            if number % _CHECKED == 0 and not torch.isfinite(loss):
+                return False
             loss, state = self._loss(words[:, start:stop], words[:, start + 1 : stop + 1], state)
             self.optimizer.zero_grad()
             loss.backward()
@@ -248,10 +250,11 @@ class Trainer:
             self.optimizer.step()
             if self.average is not None:
                 self.average.update_parameters(self.model)
+        return bool(torch.isfinite(loss))
 
     def _loss(self, words: Tensor, following: Tensor, state: State | None) -> tuple[Tensor, State]:
         settings = self.settings
-        outputs = self.model(words, state, self.generators["dropout"])
+        outputs = self.model(words, state, self.generator)
         loss = F.cross_entropy(outputs.logits.flatten(0, 1), following.flatten())
         if settings.activation_l2:
             loss = loss + settings.activation_l2 * outputs.dropped.square().mean()

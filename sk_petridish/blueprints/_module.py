@@ -66,7 +66,7 @@ class BlueprintModule(nn.Module):
         self.blueprint = blueprint
         self.weights = nn.ParameterDict()
         kinds = blueprint.units()
-        units = [getattr(widths, unit) for unit in kinds]
+        units = self._units = [getattr(widths, unit) for unit in kinds]
         self._carried = {
             position: (node.inputs[0], units[position])
             for position, node in enumerate(blueprint.nodes)
@@ -143,7 +143,10 @@ class BlueprintModule(nn.Module):
         self._check(x)
         readout = len(self.blueprint.nodes) - 1
         values = {0: x}
-        along = None if masks is None else Masks(*(mask[:, None] for mask in masks))
+        along = None
+        if masks is not None:
+            places = (1,) * (x.ndim - 2)
+            along = Masks(*(mask.view(len(mask), *places, -1) for mask in masks))
         self._run(self._plan(self._before - {readout}), values, along)
         if self._carried:
             if carried is None:
@@ -216,8 +219,10 @@ class BlueprintModule(nn.Module):
 
         Products with one factor are one product with their weights side by side.
         """
+        # The readout is no factor's product with dropout, even where it is carried.
+        readout = len(self.blueprint.nodes) - 1
         products: dict[int, list[int]] = {}
-        for position in sorted(positions):
+        for position in sorted(set(positions) - {readout}):
             node = self.blueprint.nodes[position]
             if node.operation == "project":
                 products.setdefault(node.inputs[0], []).append(position)
@@ -225,19 +230,21 @@ class BlueprintModule(nn.Module):
         for position in sorted(positions):
             node = self.blueprint.nodes[position]
             operation = get_operation(node.operation)
-            targets = products.get(node.inputs[0], []) if node.operation == "project" else []
-            if targets and position != targets[0]:
+            targets = [position]
+            if node.operation == "project" and position != readout:
+                targets = products[node.inputs[0]]
+            if position != targets[0]:
                 continue
             weights = self._weights(position)
             if len(targets) > 1:
                 weights = [torch.cat([self._weights(one)[0] for one in targets], dim=-1)]
             plan.append(
                 _Action(
-                    tuple(targets) or (position,),
+                    tuple(targets),
                     operation.function,
                     node.inputs,
                     (*node.parameters, *weights),
-                    "weight" in operation.roles,
+                    "weight" in operation.roles and position != readout,
                 )
             )
         return plan
@@ -254,7 +261,7 @@ class BlueprintModule(nn.Module):
             if len(action.targets) == 1:
                 values[action.targets[0]] = value
             else:
-                parts = value.chunk(len(action.targets), dim=-1)
+                parts = value.split([self._units[target] for target in action.targets], dim=-1)
                 values.update(zip(action.targets, parts, strict=True))
 
     def _weights(self, position: int) -> list[Tensor]:
