@@ -1,4 +1,4 @@
-"""Whether half a minute of training ranks recurrent cells as a longer training does.
+"""Whether twenty seconds of training rank recurrent cells as a longer training does.
 
 ``python benchmarks/laptop_preset.py`` trains random cells of NAO's space as
 ``LanguageModelGroundTruth.preset("laptop")`` does, again with another seed, and longer: twice as

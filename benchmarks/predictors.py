@@ -107,7 +107,7 @@ def load(name: str) -> Table:
 
 
 def _random_cells(space: RecurrentCell) -> tuple[Floats, Floats]:
-    """Read the random cells that other benchmarks have trained for half a minute each."""
+    """Read the random cells that other benchmarks have trained for twenty seconds each."""
     searched = list(csv.DictReader((RESULTS / "recurrent_cells.csv").open()))
     losses = {row["cell"]: float(row["loss"]) for row in searched if row["iteration"] == "0"}
     for row in csv.DictReader((RESULTS / "laptop_preset.csv").open()):

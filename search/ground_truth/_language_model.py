@@ -45,7 +45,7 @@ class LanguageModelGroundTruth:
     no longer helps, by its average (ASGD), with dropout on words, embedded words, the cell's
     inputs and states, and its output. The loss is that of the best epoch on the validation
     words. Defaults are NAO's settings [2]_, in which the paper's experiment 4.2 [1]_ trains
-    cells; ``preset("laptop")`` gives a training of half a minute on one core.
+    cells; ``preset("laptop")`` gives a training of some twenty seconds on one core.
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ class LanguageModelGroundTruth:
         name : {"paper", "laptop"}
             ``"paper"``: the published training, 27 million weights and 600 epochs, for a GPU.
             ``"laptop"``: 64 units and 100,000 words in a vocabulary of 2,000, for one core
-            and less than half a minute.
+            and some twenty seconds.
         motif_space : MotifSpace, default=None
             See the class.
         **changes : dict
