@@ -22,10 +22,10 @@ import optuna
 
 import sk_petridish
 from sk_petridish import PetriDishRegressor, PetriDishTransformer
-from sk_petridish.datasets import load_sigmoid_slopes
-from sk_petridish.motifs import SigmoidSlope
+from sk_petridish.datasets import load_sigmoid_slopes, load_text
+from sk_petridish.motifs import RecurrentCell, SigmoidSlope
 from sk_petridish.search import PetriDishSampler, PetriDishSearch
-from sk_petridish.search.ground_truth import TabularGroundTruth
+from sk_petridish.search.ground_truth import LanguageModelGroundTruth, TabularGroundTruth
 from sk_petridish.search.proposers import RandomSearch
 
 SPACE = SigmoidSlope()
@@ -64,6 +64,26 @@ def dishes_learn(X: np.ndarray, y: np.ndarray) -> None:
     np.testing.assert_array_equal(again.predict(X), dish.predict(X))
 
 
+def a_language_model_reads() -> None:
+    """Train a language model on a text of our own."""
+    space = RecurrentCell(n_nodes=2)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "text.txt")
+        path.write_text("one two three four\n" * 100)
+        ground_truth = LanguageModelGroundTruth.preset(
+            "laptop",
+            space,
+            corpus=load_text(path),
+            n_hidden=4,
+            n_epochs=1,
+            batch_size=4,
+            valid_batch_size=2,
+            checkpoint_dir=folder,
+        )
+        row = space.sample(1, random_state=0)[0]
+        assert ground_truth(row) == ground_truth(row) < 2
+
+
 def searches_find(X: np.ndarray, y: np.ndarray) -> None:
     """Search in batches, and let a study be advised."""
     few = {"n_init": 4, "n_candidates": 6, "n_select": 2, "n_iterations": 1, "random_state": 0}
@@ -94,6 +114,7 @@ def main() -> None:
     table = load_sigmoid_slopes()
     assert table.data.shape == (len(table.target), 1)
     dishes_learn(table.data[::8], table.target[::8])
+    a_language_model_reads()
     searches_find(table.data, table.target)
     print(f"sk-petridish {sk_petridish.__version__} works on Python {sys.version.split()[0]}.")
 
