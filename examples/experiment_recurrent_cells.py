@@ -17,7 +17,8 @@ Run as it is, this script draws the searches that are recorded in
 there, and goes on with one that was interrupted: ``python examples/experiment_recurrent_cells.py
 --search --seeds 3 --jobs 2 --results new.csv`` measures everything anew. That needs the treebank
 (see :func:`~sk_petridish.datasets.load_penn_treebank`) and some fifty minutes a seed on one core.
-``--time`` says what dishes cost beside a training.
+``benchmarks/recurrent_cells.py`` trains the winners again, and says what dishes cost beside a
+training.
 """
 
 # %%
@@ -25,17 +26,15 @@ there, and goes on with one that was interrupted: ``python examples/experiment_r
 # in which the best 20 of 100 candidates are trained; a laptop has half of that.
 import argparse
 import csv
-import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import optuna
 
-from sk_petridish import PetriDishRegressor, make_surrogate
+from sk_petridish import make_surrogate
 from sk_petridish.datasets import load_penn_treebank
 from sk_petridish.inspection import MotifDisplay, SearchDisplay
-from sk_petridish.metrics import kendall_tau_score
 from sk_petridish.motifs import RecurrentCell
 from sk_petridish.search import PetriDishSearch
 from sk_petridish.search.ground_truth import LanguageModelGroundTruth
@@ -50,7 +49,6 @@ parser.add_argument("--candidates", type=int, default=100, help="proposed in an 
 parser.add_argument("--select", type=int, default=10, help="trained in an iteration")
 parser.add_argument("--iterations", type=int, default=2)
 parser.add_argument("--jobs", type=int, default=1, help="trainings at the same time")
-parser.add_argument("--time", action="store_true", help="time dishes and a training")
 parser.add_argument(
     "--results", type=Path, default=ROOT / "benchmarks" / "results" / "recurrent_cells.csv"
 )
@@ -173,43 +171,6 @@ if not recorded:
 
 
 # %%
-# The cost: dishes learn from as many cells as a search has at its end, and rank a hundred
-# others, while one cell is trained. The paper's dish learns its data; the bank's are as drawn.
-def processor_seconds(call):
-    """Time a call, on one core."""
-    start = time.process_time()
-    call()
-    return time.process_time() - start
-
-
-if arguments.time:
-    first = [row for row in recorded if row["seed"] == "0" and row["method"] == "dish + GA"]
-    X = space.from_string([row["cell"] for row in first])
-    y = np.array([float(row["loss"]) for row in first])
-    others = space.sample(arguments.candidates, random_state=0)
-    surrogates = {
-        "bank of dishes": make_surrogate(space, random_state=0),
-        "dish of the paper": PetriDishRegressor(
-            space, **space.recommended("paper"), n_dishes=1, random_state=0
-        ),
-    }
-    lines = []
-    for name, surrogate in surrogates.items():
-        surrogate.fit(X[:10], y[:10])  # kernels are compiled once on a machine
-        fit = processor_seconds(lambda: surrogate.fit(X, y))  # noqa: B023
-        rank = processor_seconds(lambda: surrogate.predict(others))  # noqa: B023
-        lines.append(
-            f"{name:18} {fit:6.1f} s to learn from {len(X)} cells, {rank:.1f} s to rank "
-            f"{len(others)}"
-        )
-    train = processor_seconds(lambda: LanguageModelGroundTruth.preset("laptop", space)(X[0]))
-    lines.append(f"{'one training':18} {train:6.1f} s")
-    print("\n".join(lines))
-    arguments.results.with_name(f"{arguments.results.stem}_time.txt").write_text(
-        "\n".join(lines) + "\n"
-    )
-
-# %%
 # What each method has found. Perplexities are exponentials of losses; they are those of small
 # models with 2,000 words, far from published ones, and compare methods among each other only.
 by_method = {}
@@ -235,18 +196,10 @@ def milestones(rows):
 for method, runs in by_method.items():
     ends = np.array([milestones(rows)[1][-1] for rows in runs])
     spent = np.mean([milestones(rows)[0][-1] for rows in runs])
-    line = f"{method:24} test perplexity {ends.mean():.2f} (" + " ".join(f"{x:.2f}" for x in ends)
-    line += f") after {spent:.1f} trainings"
-    taus = [
-        kendall_tau_score(
-            [float(row["loss"]) for row in ours], [float(row["predicted"]) for row in ours]
-        )
-        for rows in runs
-        if (ours := [row for row in rows if np.isfinite(float(row["predicted"]))])
-    ]
-    if taus:
-        line += f"; tau among the cells it chose {np.mean(taus):.2f}"
-    print(line)
+    print(
+        f"{method:24} test perplexity {ends.mean():.2f} ({' '.join(f'{end:.2f}' for end in ends)}) "
+        f"after {spent:.1f} trainings"
+    )
 
 # %%
 # Figure 3 of the paper: test perplexity of the best cell against trainings, the mean of the

@@ -100,13 +100,8 @@ def test_the_experiment_searches_and_draws_again(
     monkeypatch.setattr("sys.argv", [script, *options])
     with pytest.raises(SystemExit, match="Nothing is recorded"):
         runpy.run_path(script)
-    few = {"max_iter": 1, "inner_steps": 5, "n_synthetic": 4, "n_batches": 1}
-    monkeypatch.setitem(RecurrentCell._settings, "paper", few)
-    monkeypatch.setattr("sys.argv", [script, *options, "--search", "--time"])
+    monkeypatch.setattr("sys.argv", [script, *options, "--search"])
     runpy.run_path(script)
-    costs = (tmp_path / "rows_time.txt").read_text()
-    assert "s to learn from 7 cells" in costs
-    assert "one training" in costs
     with open("rows.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     by_method = {}
@@ -144,6 +139,7 @@ def test_the_experiment_searches_and_draws_again(
     assert "best cell: " in again
     drawn = {path.name for path in (tmp_path / "figures").glob("*.png")}
     assert drawn == {"recurrent_cells_figure_3.png", "recurrent_cells_figure_5.png"}
+    assert drawn <= {path.name for path in FIGURES.glob("*.png")}
 
 
 def test_the_preset_benchmark_correlates_trainings(small_treebank, monkeypatch, tmp_path, capsys):
@@ -175,6 +171,45 @@ def test_the_preset_benchmark_correlates_trainings(small_treebank, monkeypatch, 
     lines = benchmark.report(rows).splitlines()
     assert lines[-2].split()[-2:] == ["-0.816", "-0.866"]
     assert lines[-1].split()[-2:] == ["0.816", "0.866"]
+
+
+def test_the_cell_benchmark_trains_winners_again(
+    small_treebank, small_dishes, monkeypatch, tmp_path, capsys
+):
+    benchmark = load_benchmark("recurrent_cells")
+    few = {"max_iter": 1, "inner_steps": 5, "n_synthetic": 4, "n_batches": 1}
+    monkeypatch.setitem(RecurrentCell._settings, "paper", few | {"max_outer_loss": 10.0})
+    monkeypatch.setattr(benchmark, "RESULTS", tmp_path)
+    cells = RecurrentCell().sample(10, random_state=0).astype(int)
+    columns = ("seed", "method", "iteration", "state", "loss", "predicted", "cell")
+    rows = []
+    for method, chosen in (("dish + GA", cells[7:]), ("NAO", cells[6:9])):
+        for number, cell in enumerate([*cells[:6], *chosen]):
+            predicted = number if method == "dish + GA" and number >= 6 else np.nan
+            loss = 5 - 0.1 * number
+            values = ("0", method, int(number >= 6), "complete", loss, predicted)
+            rows.append((*values, " ".join(map(str, cell))))
+    with (tmp_path / "recurrent_cells.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    monkeypatch.setattr("sys.argv", ["recurrent_cells.py", "--trainings", "2"])
+    benchmark.main()
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert [line.split("  ")[0] for line in lines[2:5]] == ["best random cell", "dish + GA", "NAO"]
+    # Six random cells with losses from 4.5 to 5.0; three that were chosen, 4.2 to 4.4.
+    assert "4.7500 ± 0.1708" in lines[2]
+    assert "4.3000 ± 0.0816       -1.00" in lines[3]
+    assert lines[4].endswith("4.3000 ± 0.0816")
+    assert "1 searches a method, 2 trainings a winner" in printed
+    assert printed.count("s to learn from 9 cells") == 2
+    with (tmp_path / "recurrent_cells_retrained.csv").open(newline="") as file:
+        again = list(csv.DictReader(file))
+    assert {row["cell"] for row in again} == {" ".join(map(str, cells[n])) for n in (5, 9, 8)}
+    perplexity = np.exp(np.mean([float(row["test_loss"]) for row in again[::3]]))
+    assert f"{perplexity:.2f}" in lines[2]
+    monkeypatch.setattr(benchmark, "retrain", None)
+    benchmark.main()
+    assert capsys.readouterr().out.splitlines()[:6] == lines[:6]
 
 
 def load_benchmark(name):
