@@ -94,7 +94,6 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/(plot|experiment)_",
     "backreferences_dir": "api/backreferences",
     "doc_module": ("sk_petridish",),
-    "reference_url": {"sk_petridish": None},
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_memory": False,

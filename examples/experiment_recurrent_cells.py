@@ -26,6 +26,7 @@ training.
 # in which the best 20 of 100 candidates are trained; a laptop has half of that.
 import argparse
 import csv
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -40,7 +41,7 @@ from sk_petridish.search import PetriDishSearch
 from sk_petridish.search.ground_truth import LanguageModelGroundTruth
 from sk_petridish.search.proposers import NAO, GeneticAlgorithm, RandomSearch
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(sys.argv[0]).resolve().parents[1]
 parser = argparse.ArgumentParser(description="Search recurrent cells on Penn Treebank.")
 parser.add_argument("--search", action="store_true", help="run what is not recorded")
 parser.add_argument("--seeds", type=int, default=3)
