@@ -73,32 +73,24 @@ def report(rows: list[dict[str, str]]) -> str:
                 f"{training:20} {len(ours):3d} cells: loss {best.mean():.3f} ± {best.std():.3f}, "
                 f"{np.median(seconds):.0f} s a cell ({seconds.min():.0f} to {seconds.max():.0f})"
             )
-    pairs = [
-        ("laptop", "laptop, other seed"),
-        ("laptop", "longer"),
-        ("laptop, other seed", "longer"),
-    ]
     lines.append(f"\n{'rank correlation':50}{'cells':>6}{'Kendall':>10}{'Spearman':>10}")
-    for one, other in pairs:
-        cells = [cell for training, cell in losses if training == one and (other, cell) in losses]
-        if len(cells) < 3:
-            continue
-        reference = [min(losses[other, cell]) for cell in cells]
-        for epoch in range(min(len(losses[one, cell]) for cell in cells)):
-            short = [min(losses[one, cell][: epoch + 1]) for cell in cells]
-            tau, rho = kendalltau(short, reference)[0], spearmanr(short, reference)[0]
-            name = f"{one}, epoch {epoch + 1}, with {other}"
+
+    def correlate(name: str, short: dict[str, float], other: str) -> None:
+        cells = [cell for cell in short if (other, cell) in losses]
+        if len(cells) >= 3:
+            pair = [short[cell] for cell in cells], [min(losses[other, cell]) for cell in cells]
+            tau, rho = kendalltau(*pair)[0], spearmanr(*pair)[0]
             lines.append(f"{name:50}{len(cells):6d}{tau:10.3f}{rho:10.3f}")
-        if {one, other} == {"laptop", "laptop, other seed"}:
-            continue
-        both = ("laptop", "laptop, other seed")
-        cells = [cell for cell in cells if all((run, cell) in losses for run in both)]
-        if len(cells) >= 3 and one == "laptop":
-            mean = [np.mean([min(losses[run, cell]) for run in both]) for cell in cells]
-            reference = [min(losses[other, cell]) for cell in cells]
-            tau, rho = kendalltau(mean, reference)[0], spearmanr(mean, reference)[0]
-            name = f"mean of both seeds, with {other}"
-            lines.append(f"{name:50}{len(cells):6d}{tau:10.3f}{rho:10.3f}")
+
+    both, longer = ("laptop", "laptop, other seed"), "longer"
+    for one, other in (both, ("laptop", longer), ("laptop, other seed", longer)):
+        curves = {cell: curve for (training, cell), curve in losses.items() if training == one}
+        for epoch in range(1, min(map(len, curves.values()), default=0) + 1):
+            best = {cell: min(curve[:epoch]) for cell, curve in curves.items()}
+            correlate(f"{one}, epoch {epoch}, with {other}", best, other)
+    runs = [{cell: min(losses[name, cell]) for name, cell in losses if name == run} for run in both]
+    mean = {cell: (runs[0][cell] + runs[1][cell]) / 2 for cell in runs[0] if cell in runs[1]}
+    correlate(f"mean of both seeds, with {longer}", mean, longer)
     return "\n".join(lines)
 
 

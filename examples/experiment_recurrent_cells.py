@@ -134,12 +134,16 @@ def search(method, settings, seed):
         )
     # The best cell known after each iteration is tested, with the weights that were kept.
     for iteration in range(arguments.iterations + 1):
-        known = [
-            row for row in rows if row["iteration"] <= iteration and row["state"] == "complete"
-        ]
-        winner = min(known, key=lambda row: float(row["loss"]))
-        winner["test_loss"] = f"{test(motif(winner)):.6f}"
+        best = best_of([row for row in rows if row["iteration"] <= iteration])
+        best["test_loss"] = f"{test(motif(best)):.6f}"
     return rows
+
+
+def best_of(rows):
+    """Give the row of smallest loss among those trained to the end."""
+    return min(
+        (row for row in rows if row["state"] == "complete"), key=lambda row: float(row["loss"])
+    )
 
 
 def motif(row):
@@ -186,11 +190,8 @@ def milestones(rows):
     places, perplexities = [], []
     for iteration in range(1 + max(int(row["iteration"]) for row in rows)):
         known = [row for row in rows if int(row["iteration"]) <= iteration]
-        best = min(
-            (row for row in known if row["state"] == "complete"), key=lambda row: float(row["loss"])
-        )
         places.append(sum(int(row["epochs"]) for row in known) / full)
-        perplexities.append(np.exp(float(best["test_loss"])))
+        perplexities.append(np.exp(float(best_of(known)["test_loss"])))
     return np.array(places), np.array(perplexities)
 
 
@@ -226,9 +227,7 @@ figure.savefig(figures / "recurrent_cells_figure_3.png", dpi=120)
 
 # %%
 # Figure 5 of the paper: the best cell found.
-best = min(
-    (row for row in recorded if row["state"] == "complete"), key=lambda row: float(row["loss"])
-)
+best = best_of(recorded)
 print(f"best cell: {best['cell']} ({best['method']}, seed {best['seed']})")
 figure, ax = plt.subplots(figsize=(10, 4.5), layout="constrained")
 MotifDisplay.from_motif(space, motif(best), ax=ax)
