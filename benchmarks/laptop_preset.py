@@ -11,7 +11,6 @@ treebank is read from the folder that ``SK_PETRIDISH_DATA`` names.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 import optuna
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from rows import Row, append_rows, read_rows
 from scipy.stats import kendalltau, spearmanr
 
 from sk_petridish.motifs import RecurrentCell
@@ -37,7 +37,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
 }
 
 
-def train(row: Floats, training: str) -> dict[str, str]:
+def train(row: Floats, training: str) -> Row:
     """Train one cell, and describe it."""
     trial = optuna.create_study().ask()
     start = time.process_time()
@@ -57,7 +57,7 @@ def _text(row: Floats) -> str:
     return " ".join(str(int(number)) for number in row)
 
 
-def report(rows: list[dict[str, str]]) -> str:
+def report(rows: list[Row]) -> str:
     """Correlate the trainings of the cells that have all of a pair."""
     losses = {
         (row["training"], row["cell"]): [float(loss) for loss in row["losses"].split()]
@@ -103,11 +103,7 @@ def main() -> None:
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = RESULTS / "laptop_preset.csv"
-    rows: list[dict[str, str]] = []
-    if path.exists():
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    done = {(row["cell"], row["training"]) for row in rows}
+    done = {(row["cell"], row["training"]) for row in read_rows(path)}
     cells = SPACE.sample(arguments.n_cells, random_state=100)
     missing = [
         (cell, training)
@@ -116,14 +112,7 @@ def main() -> None:
         if (_text(cell), training) not in done
     ]
     parallel = Parallel(arguments.jobs, return_as="generator")
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if not rows:
-            writer.writeheader()
-        for row in parallel(delayed(train)(*one) for one in missing):
-            writer.writerow(row)
-            file.flush()
-            rows.append(row)
+    rows = append_rows(path, COLUMNS, parallel(delayed(train)(*one) for one in missing))
     summary = report(rows)
     print(summary)
     path.with_suffix(".txt").write_text(summary + "\n")

@@ -15,33 +15,22 @@ it, where an interrupted run goes on. The treebank is read from the folder that
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
+from rows import Row, append_rows, read_rows
 from scipy.stats import kendalltau
 
 from sk_petridish import PetriDishRegressor, make_surrogate
 from sk_petridish.motifs import RecurrentCell
 from sk_petridish.search.ground_truth import LanguageModelGroundTruth
 
-Floats = NDArray[np.float64]
-Row = dict[str, str]
 RESULTS = Path(__file__).parent / "results"
 START = "best random cell"
 SPACE = RecurrentCell()
-
-
-def read(path: Path) -> list[Row]:
-    """Read a table, an empty one where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def winners(rows: list[Row]) -> dict[tuple[str, str], str]:
@@ -156,10 +145,9 @@ def main() -> None:
     parser.add_argument("--trainings", type=int, default=3, help="of every winner")
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
-    rows = read(RESULTS / "recurrent_cells.csv")
+    rows = read_rows(RESULTS / "recurrent_cells.csv")
     path = RESULTS / "recurrent_cells_retrained.csv"
-    retrained = read(path)
-    done = {(row["cell"], row["random_state"]) for row in retrained}
+    done = {(row["cell"], row["random_state"]) for row in read_rows(path)}
     missing = [
         (cell, seed)
         for seed in range(1, arguments.trainings + 1)
@@ -167,14 +155,8 @@ def main() -> None:
         if (cell, str(seed)) not in done
     ]
     parallel = Parallel(arguments.jobs, return_as="generator")
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, ("cell", "random_state", "test_loss"))
-        if not retrained:
-            writer.writeheader()
-        for row in parallel(delayed(retrain)(*one) for one in missing):
-            writer.writerow(row)
-            file.flush()
-            retrained.append(row)
+    made = parallel(delayed(retrain)(*one) for one in missing)
+    retrained = append_rows(path, ("cell", "random_state", "test_loss"), made)
     kept = set(winners(rows).values())
     summary = report(rows, [row for row in retrained if row["cell"] in kept])
     summary += "\n\n" + costs(rows)

@@ -143,6 +143,7 @@ def test_the_experiment_searches_and_draws_again(
 
 
 def test_the_preset_benchmark_correlates_trainings(small_treebank, monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     benchmark = load_benchmark("laptop_preset")
     monkeypatch.setattr(benchmark, "RESULTS", tmp_path)
     longer = {"n_tokens": None, "n_hidden": 6, "n_epochs": 2}
@@ -176,6 +177,7 @@ def test_the_preset_benchmark_correlates_trainings(small_treebank, monkeypatch, 
 def test_the_cell_benchmark_trains_winners_again(
     small_treebank, small_dishes, monkeypatch, tmp_path, capsys
 ):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     benchmark = load_benchmark("recurrent_cells")
     few = {"max_iter": 1, "inner_steps": 5, "n_synthetic": 4, "n_batches": 1}
     monkeypatch.setitem(RecurrentCell._settings, "paper", few | {"max_outer_loss": 10.0})
