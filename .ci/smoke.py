@@ -30,7 +30,13 @@ from sk_petridish.search.proposers import RandomSearch
 
 SPACE = SigmoidSlope()
 # So few dishes and steps that it is compiling the kernels which takes the time.
-SMALL = {"n_dishes": 2, "inner_steps": 5, "max_iter": 2, "max_outer_loss": 10.0, "leave_out": 0.0}
+SMALL = {
+    "n_dishes": 2,
+    "inner_steps": 5,
+    "max_iter": 2,
+    "max_outer_loss": 10.0,
+    "oob_fraction": 0.0,
+}
 
 
 def small(engine: str = "numba") -> PetriDishRegressor:

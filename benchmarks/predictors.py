@@ -44,9 +44,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from structures import structural_features
 
 from sk_petridish import NormalScores, PetriDishRegressor
-from sk_petridish._make_surrogate import make_banks, make_readers, make_zero_cost
 from sk_petridish.baselines import NeuralSurrogate
 from sk_petridish.datasets import load_sigmoid_slopes
+from sk_petridish.estimators._make_surrogate import make_banks, make_readers, make_zero_cost
 from sk_petridish.motifs import (
     ConvCell,
     MotifSpace,
@@ -102,7 +102,7 @@ def load(name: str) -> Table:
     known = TabularGroundTruth(space, X, y)
     chosen = np.random.default_rng(201).permutation(len(known.y))[:328]
     # Learning takes PyTorch minutes a split, so that there is but one dish.
-    dish = {"n_dishes": 1, "dtype": "float32", "max_outer_loss": 4.0, "leave_out": 0.0}
+    dish = {"n_dishes": 1, "dtype": "float32", "max_outer_loss": 4.0, "oob_fraction": 0.0}
     return Table(space, known.X[chosen], known.y[chosen], (16, 40, 128), 200, dish)
 
 
@@ -160,7 +160,7 @@ class Features:
         if kind == "bank":
             return banks["dishes"].fit_transform(X)
         # Where the family's surrogate has no zero-cost block: of its first sort of dish.
-        first = PetriDishRegressor(**next(iter(space.bank().values())))
+        first = PetriDishRegressor(**next(iter(space.recommended("bank").values())))
         return banks.get("zero_cost", make_zero_cost(space, first, seed)).fit_transform(X)
 
 
@@ -189,7 +189,7 @@ def methods(table: Table, features: Features) -> dict[str, Callable[[int], Made]
         whole = make_pipeline(encoder or StandardScaler(), regressor)
         return TransformedTargetRegressor(whole, transformer=NormalScores()), 0.0
 
-    blocks = ("bank", "zero-cost") if space.zero_cost() else ("bank",)
+    blocks = ("bank", "zero-cost") if space.recommended("zero_cost") else ("bank",)
     kernel = Matern(1.0, (1e-2, 1e3), nu=2.5) + WhiteKernel(0.1, (1e-4, 1e1))
     made = {
         "bank of dishes": lambda seed: readers(features, seed, *blocks),

@@ -93,7 +93,7 @@ class TableSpace(RecurrentGraph):
         """Give the nearest rows of the table."""
         return self.rows[[(self.rows != row).sum(axis=1).argmin() for row in np.asarray(X)]]
 
-    def canonical(self, X: Floats) -> list[int]:
+    def canonical_keys(self, X: Floats) -> list[int]:
         """Give numbers of rows: the table has each network once."""
         return [self._places[row.tobytes()] for row in np.asarray(X, dtype=np.float64)]
 
@@ -255,7 +255,7 @@ def time_study(problem: Problem) -> str:
 
 def add_known(study: optuna.Study, problem: Problem, seed: int) -> None:
     """Tell a study of the motifs that all methods begin with."""
-    distributions = problem.table.motif_space.distributions()
+    distributions = problem.table.motif_space.search_space()
     for row in initial(problem, seed):
         params = params_of(problem.table.motif_space, row)
         value = problem.table(row)

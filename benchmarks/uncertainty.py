@@ -44,7 +44,7 @@ def dish(X: NDArray, y: NDArray, everywhere: NDArray, seed: int) -> Predictions:
 
 def dish_spread(X: NDArray, y: NDArray, everywhere: NDArray, seed: int) -> Predictions:
     """Predict by a dish that leaves nothing out: the spread over dishes as it is."""
-    surrogate = PetriDishRegressor(random_state=seed, leave_out=0).fit(X, y)
+    surrogate = PetriDishRegressor(random_state=seed, oob_fraction=0).fit(X, y)
     return surrogate.predict(everywhere, return_std=True)
 
 

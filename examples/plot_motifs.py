@@ -60,7 +60,7 @@ for title, (space, motif) in families.items():
 # %%
 # Two rows that are the same network have one key, and the same prediction.
 activations = ActivationFunction()
-one, same = activations.canonical(activations.encode(["swish", "sigmoid(x) * x"]))
+one, same = activations.canonical_keys(activations.encode(["swish", "sigmoid(x) * x"]))
 print("one network:", one == same)
 
 # %%

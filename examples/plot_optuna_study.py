@@ -67,10 +67,10 @@ studies = {}
 for name, sampler in samplers.items():
     study = optuna.create_study(sampler=sampler)
     for row in first:
-        study.enqueue_trial(dict(zip(space.distributions(), row.tolist(), strict=True)))
+        study.enqueue_trial(dict(zip(space.search_space(), row.tolist(), strict=True)))
     study.optimize(objective, n_trials=48)
     studies[name] = study
-    motif = [study.best_params[column] for column in space.distributions()]
+    motif = [study.best_params[column] for column in space.search_space()]
     print(f"{name}: {study.best_value:.3f} with", *space.decode(space.repair([motif])))
 
 # %%

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from sk_petridish._uncertainty import predict_with_spread
+from sk_petridish.metrics import predict_with_spread
 from sk_petridish.motifs import Motifs
 
 Acquisition = Literal["mean", "lower_confidence_bound", "expected_improvement"]

@@ -11,11 +11,12 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.search._lease import is_abandoned, is_of_run
-from sk_petridish.search._optuna import loss_of, params_of, row_of_trial
-from sk_petridish.search._reclaim import has_lost_its_worker, is_reclaimed, reclaim
-from sk_petridish.search._step import Ranked
-from sk_petridish.search.proposers import History
+
+from ._lease import is_abandoned, is_of_run
+from ._optuna import loss_of, params_of, row_of_trial
+from ._reclaim import has_lost_its_worker, is_reclaimed, reclaim
+from ._step import Ranked
+from .proposers import History
 
 # Iteration of results that were known before the search.
 GIVEN = -1
@@ -93,7 +94,7 @@ class SearchStudy:
         written = self.study.user_attrs.get(f"{_BATCH}:{iteration}")
         if written is None:
             return None
-        X = np.reshape(written["X"], (-1, len(self.motif_space.distributions())))
+        X = np.reshape(written["X"], (-1, len(self.motif_space.search_space())))
         return Ranked(X, np.array(written["predicted"], dtype=np.float64))
 
     def fill(self, iteration: int, batch: Ranked, losses: Motifs | None = None) -> None:
@@ -124,7 +125,7 @@ class SearchStudy:
         if losses is not None:
             trial = create_trial(
                 params=params,
-                distributions=self.motif_space.distributions(),
+                distributions=self.motif_space.search_space(),
                 value=float(losses[place]),
                 system_attrs=system,
                 user_attrs=user,
@@ -193,7 +194,7 @@ class SearchStudy:
         before = [one for one in self.evaluations() if one.iteration < iteration]
         X = [one.motif for one in before]
         return History.of(
-            np.reshape(X, (-1, len(self.motif_space.distributions()))),
+            np.reshape(X, (-1, len(self.motif_space.search_space()))),
             [one.loss for one in before],
             [one.iteration for one in before],
         )

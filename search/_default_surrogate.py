@@ -9,7 +9,7 @@ from functools import cache
 
 from sklearn.base import RegressorMixin
 
-from sk_petridish import make_surrogate
+from sk_petridish.estimators import make_surrogate
 from sk_petridish.motifs import MotifSpace
 
 

@@ -16,12 +16,13 @@ from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import BaseTrial, Trial, TrialState
 
-from sk_petridish._quiet_optuna import quietly
+from sk_petridish._compat._optuna import quietly
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.search._batches import SearchStudy
-from sk_petridish.search._lease import lease
-from sk_petridish.search._reclaim import reclaim
-from sk_petridish.search._subprocess import call_in_subprocess
+
+from ._batches import SearchStudy
+from ._lease import lease
+from ._reclaim import reclaim
+from ._subprocess import call_in_subprocess
 
 GroundTruth = Callable[..., float]
 _logger = logging.getLogger("sk_petridish.search")

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from sk_petridish._quiet_optuna import quietly
+from sk_petridish._compat._optuna import quietly
 from sk_petridish.motifs import Motifs, MotifSpace
 
 
@@ -23,7 +23,7 @@ def quiet_study(sampler: BaseSampler) -> optuna.Study:
 
 def params_of(motif_space: MotifSpace, row: Motifs) -> dict[str, Any]:
     """Write a motif as the parameters of a trial, in Python's own types."""
-    distributions = motif_space.distributions()
+    distributions = motif_space.search_space()
     return {
         name: _scalar(distribution, float(value))
         for (name, distribution), value in zip(distributions.items(), row, strict=True)
@@ -42,7 +42,7 @@ def _scalar(distribution: BaseDistribution, value: float) -> Any:
 
 def row_of(motif_space: MotifSpace, params: Mapping[str, Any]) -> Motifs | None:
     """Read a motif off parameters, or None where some of them are not there."""
-    names = motif_space.distributions()
+    names = motif_space.search_space()
     if not params.keys() >= names.keys():
         return None
     row: Motifs = motif_space.repair([[float(params[name]) for name in names]])[0]

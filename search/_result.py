@@ -10,7 +10,8 @@ import optuna
 from numpy.typing import NDArray
 
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.search._batches import Evaluation, best_of
+
+from ._batches import Evaluation, best_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ class SearchResult:
             import pandas as pd
         except ImportError as error:
             raise ImportError("to_frame needs pandas, which is not installed.") from error
-        names = list(self.motif_space.distributions())
+        names = list(self.motif_space.search_space())
         records: list[dict[str, Any]] = [
             {
                 "iteration": one.iteration,

@@ -22,17 +22,18 @@ from sklearn.base import RegressorMixin
 from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
-from sk_petridish._quiet_optuna import quietly
-from sk_petridish.search._batches import GIVEN, SearchStudy, best_of
-from sk_petridish.search._default_surrogate import default_surrogate
-from sk_petridish.search._evaluator import Evaluator, evaluate
-from sk_petridish.search._optuna import params_of
-from sk_petridish.search._step import Ranked, fit_surrogate, rank_candidates
-from sk_petridish.search._subprocess import call_in_subprocess
-from sk_petridish.search.proposers import RandomSearch
+from sk_petridish._compat._optuna import quietly
+
+from ._batches import GIVEN, SearchStudy, best_of
+from ._default_surrogate import default_surrogate
+from ._evaluator import Evaluator, evaluate
+from ._optuna import params_of
+from ._step import Ranked, fit_surrogate, rank_candidates
+from ._subprocess import call_in_subprocess
+from .proposers import RandomSearch
 
 if TYPE_CHECKING:
-    from sk_petridish.search._search import PetriDishSearch
+    from ._search import PetriDishSearch
 
 # How often, in seconds, to look whether other workers are ready.
 _POLL = 0.5
@@ -78,7 +79,7 @@ class SearchRun:
         """Check that the study is of the same search; give the seed that it has."""
         search = self.search
         ours: dict[str, Any] = {
-            "parameters": sorted(search.motif_space.distributions()),
+            "parameters": sorted(search.motif_space.search_space()),
             "n_init": search.n_init,
             "n_candidates": search.n_candidates,
             "n_select": search.n_select,

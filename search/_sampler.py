@@ -16,12 +16,13 @@ from sklearn.base import RegressorMixin
 
 from sk_petridish.metrics import kendall_tau_score
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.search._acquisition import Acquisition
-from sk_petridish.search._default_surrogate import default_surrogate
-from sk_petridish.search._optuna import loss_of, params_of, row_of_trial
-from sk_petridish.search._reclaim import is_reclaimed
-from sk_petridish.search._step import Ranked, check_ranking, fit_surrogate, rank_candidates
-from sk_petridish.search.proposers import GeneticAlgorithm, History, Proposer, RandomSearch
+
+from ._acquisition import Acquisition
+from ._default_surrogate import default_surrogate
+from ._optuna import loss_of, params_of, row_of_trial
+from ._reclaim import is_reclaimed
+from ._step import Ranked, check_ranking, fit_surrogate, rank_candidates
+from .proposers import GeneticAlgorithm, History, Proposer, RandomSearch
 
 _CLAIM = "sk_petridish:claim"
 
@@ -176,7 +177,7 @@ class PetriDishSampler(BaseSampler):
         dict of str to optuna.distributions.BaseDistribution
             The motif space's distributions.
         """
-        return self.motif_space.distributions()
+        return self.motif_space.search_space()
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -203,7 +204,7 @@ class PetriDishSampler(BaseSampler):
             If the study has several objectives.
         """
         self._raise_error_if_multi_objective(study)
-        ours = self.motif_space.distributions()
+        ours = self.motif_space.search_space()
         params = {}
         # What the user has enqueued is not for us to choose.
         fixed = trial.system_attrs.get("fixed_params", {}).keys()
@@ -372,7 +373,7 @@ class PetriDishSampler(BaseSampler):
             losses.append(loss_of(trial, sign))
             blocks.append(self._block(n_known))
             n_known += np.isfinite(losses[-1])
-        X = np.reshape(rows, (-1, len(self.motif_space.distributions())))
+        X = np.reshape(rows, (-1, len(self.motif_space.search_space())))
         return self._block(last), History.of(X, losses, blocks)
 
     def _block(self, n_known: int) -> int:
@@ -417,7 +418,7 @@ class PetriDishSampler(BaseSampler):
     def _key(self, row: Motifs) -> Hashable:
         text = row.tobytes()
         if text not in self._keys:
-            (self._keys[text],) = self.motif_space.canonical(row[None])
+            (self._keys[text],) = self.motif_space.canonical_keys(row[None])
         return self._keys[text]
 
     def _tell(self, study: Study, trial: FrozenTrial, predicted: float, rank: int) -> None:

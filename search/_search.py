@@ -17,14 +17,15 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from sklearn.base import RegressorMixin
 
-from sk_petridish._quiet_optuna import quietly
+from sk_petridish._compat._optuna import quietly
 from sk_petridish.motifs import MotifSpace
-from sk_petridish.search._acquisition import Acquisition
-from sk_petridish.search._evaluator import GroundTruth
-from sk_petridish.search._result import SearchResult
-from sk_petridish.search._run import SearchRun
-from sk_petridish.search._step import check_ranking
-from sk_petridish.search.proposers import GeneticAlgorithm, History, Proposer
+
+from ._acquisition import Acquisition
+from ._evaluator import GroundTruth
+from ._result import SearchResult
+from ._run import SearchRun
+from ._step import check_ranking
+from .proposers import GeneticAlgorithm, History, Proposer
 
 
 class PetriDishSearch:

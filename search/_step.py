@@ -10,8 +10,9 @@ from sklearn.base import RegressorMixin, clone
 from sklearn.utils import check_random_state
 
 from sk_petridish.motifs import Motifs
-from sk_petridish.search._acquisition import Acquisition, acquire, check_acquisition
-from sk_petridish.search.proposers import History, Proposer
+
+from ._acquisition import Acquisition, acquire, check_acquisition
+from .proposers import History, Proposer
 
 
 class Ranked(NamedTuple):

@@ -98,7 +98,7 @@ def test_engines_agree(name):
     for engine in (auto, reference):
         x = batch.x_train.clone().requires_grad_()
         dishes = DishBatch(batch.settings, batch.seeds, x, *list(vars(batch).values())[3:])
-        curves = engine.curves(engine.build(motifs, batch.settings.widths), dishes, [10])
+        curves = engine.curves(engine.build(motifs, batch.settings), dishes, [10])
         (gradient,) = torch.autograd.grad(curves.valid.sum(), x)
         results.append((curves.valid.detach(), gradient))
     torch.testing.assert_close(results[0][0], results[1][0], rtol=1e-9, atol=0)
@@ -124,7 +124,7 @@ def test_the_slope_of_a_sigmoid_is_a_special_case():
 )
 def test_formulas_that_commute_are_one(one, same):
     space = ActivationFunction()
-    first, second = space.canonical(space.encode([one, same]))
+    first, second = space.canonical_keys(space.encode([one, same]))
     assert first == second
 
 

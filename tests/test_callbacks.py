@@ -108,11 +108,11 @@ def test_a_callback_is_torn_down_when_the_fit_fails():
 
 
 def test_a_fit_that_is_not_watched_costs_no_measurements(monkeypatch):
-    from sk_petridish import _learning
+    from sk_petridish.estimators import _fit
 
     calls = []
-    judge = _learning.Problem.judge
-    monkeypatch.setattr(_learning.Problem, "judge", lambda *given: calls.append(1) or judge(*given))
+    judge = _fit.FitData.judge
+    monkeypatch.setattr(_fit.FitData, "judge", lambda *given: calls.append(1) or judge(*given))
     fast().fit(SLOPES, LOSSES)
     assert len(calls) == 1
 

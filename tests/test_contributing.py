@@ -24,10 +24,11 @@ from test_fused_engine import agree, agree_on_any_graph, engine
 
 import sk_petridish.motifs
 import sk_petridish.search.proposers
-from sk_petridish import PetriDishRegressor, _saving
+from sk_petridish import PetriDishRegressor
 from sk_petridish.blueprints import Blueprint, Node, _operations, get_operation
 from sk_petridish.dish import DishBatch, draw_dish
-from sk_petridish.dish.fused import _program
+from sk_petridish.dish.engines.fused import _program
+from sk_petridish.estimators import _persistence
 from sk_petridish.motifs import ConvCell
 from sk_petridish.search.proposers import History
 
@@ -96,7 +97,7 @@ def test_every_block_has_a_place():
         MOTIF,
         "tests/test_motifs.py",
         "sk_petridish/blueprints/_operations.py",
-        "sk_petridish/dish/fused/_program.py",
+        "sk_petridish/dish/engines/fused/_program.py",
         PROPOSER,
         "tests/test_proposers.py",
     ]
@@ -117,11 +118,11 @@ def test_the_commands_are_those_of_the_readme():
 
 @pytest.fixture
 def layer_stack(new_file, addition):
-    _saving._classes.cache_clear()
+    _persistence._classes.cache_clear()
     module = new_file(MOTIF, sk_petridish.motifs, "LayerStack")
     addition("tests/test_motifs.py", test_motifs, "EMPTY")
     yield module
-    _saving._classes.cache_clear()
+    _persistence._classes.cache_clear()
 
 
 PROMISES = [thing for name, thing in vars(test_motifs).items() if name.startswith("test_")]
@@ -140,8 +141,8 @@ def test_the_space_is_documented(layer_stack):
 def test_the_spaces_networks_are_those_written_by_hand(layer_stack):
     space = layer_stack.LayerStack()
     blueprint = space.blueprint(space.encode(["tanh-plain relu-skip elu-highway"])[0])
-    owners = [node for node in blueprint.nodes if node.units]
-    assert len({node.weights_name for node in owners}) == len(owners)
+    motif_of_weight = [node for node in blueprint.nodes if node.units]
+    assert len({node.weights_name for node in motif_of_weight}) == len(motif_of_weight)
     module = blueprint.build(4, 3, 2, generator=torch.Generator().manual_seed(0)).double()
     weight = iter(module.weights.values())
 
@@ -189,7 +190,7 @@ def swish(addition):
 
 @pytest.fixture
 def kernel(addition):
-    addition("sk_petridish/dish/fused/_program.py", _program, "_WRITERS")
+    addition("sk_petridish/dish/engines/fused/_program.py", _program, "_WRITERS")
 
 
 def test_the_operation_computes_what_it_should(swish):
@@ -296,7 +297,7 @@ def test_the_proposer_looks_near_first_and_then_further_away(local_search):
 def test_the_proposer_searches(local_search):
     proposer = pickle.loads(pickle.dumps(local_search.LocalSearch(SPACE)))
     result = small_search(proposer=proposer).run()
-    assert len(set(SPACE.canonical([one.motif for one in result.history]))) == 16
+    assert len(set(SPACE.canonical_keys([one.motif for one in result.history]))) == 16
     best = result.best_so_far()
     assert best[-1] < best[7]
     assert facts(small_search(proposer=proposer).run()) == facts(result)

@@ -21,8 +21,8 @@ from small_dishes import make_settings
 import sk_petridish
 from sk_petridish.blueprints import Blueprint, Node, Operation, Widths, register_operation
 from sk_petridish.dish import DishBatch, InitialWeights, choose_engine, draw_dish
-from sk_petridish.dish.fused import _compile, _engine
-from sk_petridish.dish.fused._compile import Kernel
+from sk_petridish.dish.engines.fused import _compile, _engine
+from sk_petridish.dish.engines.fused._compile import Kernel
 from sk_petridish.motifs import SigmoidSlope
 
 DATA = ("x_train", "y_train", "x_valid", "y_valid")
@@ -37,7 +37,7 @@ def measure(engine, motifs, batch, checkpoints, weights=None):
     data = {name: getattr(batch, name).clone().to(engine.dtype) for name in DATA}
     for tensor in data.values():
         tensor.requires_grad_(weights is not None)
-    network = engine.build(motifs, batch.settings.widths)
+    network = engine.build(motifs, batch.settings)
     curves = torch.stack(engine.curves(network, replace(batch, **data), checkpoints), -1)
     if weights is None:
         return curves
@@ -376,7 +376,7 @@ def test_memory_stays_under_its_limits():
     batch = DishBatch.stack(dishes, torch.float64, "cpu")
     motifs = [SigmoidSlope().blueprint([slope]) for slope in np.linspace(0.1, 2, 2500)]
     batch = replace(batch, x_train=batch.x_train.requires_grad_())
-    network = engine("numba").build(motifs, dish_settings.widths)
+    network = engine("numba").build(motifs, dish_settings)
     # Compiled before, lest it be counted.
     engine("numba").curves(network, batch, (1,)).valid.sum().backward()
     tracemalloc.start()
@@ -420,12 +420,12 @@ def test_labels_that_do_not_fit_their_sequences_are_refused():
     x, y = batch.x_train[:, :, None].expand(-1, -1, 3, -1), batch.y_train[:, :, None]
     batch = replace(batch, x_train=x, y_train=y.expand(-1, -1, 2, -1))
     with pytest.raises(ValueError, match="3 time steps, but labels 2"):
-        engine("numba").curves(engine("numba").build(motifs, batch.settings.widths), batch, (20,))
+        engine("numba").curves(engine("numba").build(motifs, batch.settings), batch, (20,))
 
 
 def test_a_network_of_another_precision_than_the_dishes_is_refused():
     motifs, batch = small_problem()
-    network = engine("numba", torch.float32).build(motifs, batch.settings.widths)
+    network = engine("numba", torch.float32).build(motifs, batch.settings)
     with pytest.raises(ValueError, match="dishes are of float64"):
         engine("numba").curves(network, batch, (20,))
 
@@ -433,7 +433,7 @@ def test_a_network_of_another_precision_than_the_dishes_is_refused():
 def test_a_second_derivative_is_refused_rather_than_wrong():
     motifs, batch = small_problem()
     batch = replace(batch, x_train=batch.x_train.requires_grad_())
-    network = engine("numba").build(motifs, batch.settings.widths)
+    network = engine("numba").build(motifs, batch.settings)
     valid = engine("numba").curves(network, batch, (20,)).valid
     (slope,) = torch.autograd.grad(valid.square().sum(), batch.x_train, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):

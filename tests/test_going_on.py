@@ -8,8 +8,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from small_regressors import LOSSES, SLOPES, fast
 
-from sk_petridish import _regressor
 from sk_petridish.dish import draw_dish
+from sk_petridish.estimators import _regressor
 
 
 def data_of(dish):

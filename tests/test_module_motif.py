@@ -105,7 +105,7 @@ def test_motif_networks_share_what_has_the_same_name_and_shape():
     draw = lambda key, role, shape, fan_in: torch.full((1, *shape), float(key))  # noqa: E731
     network = ModuleNetwork([SPACE.blueprint([n, 0.5, 1]) for n in (1, 2)], Widths(3, 4, 2))
     theta = network.initial_weights(draw)[0]
-    first, second = (theta[network.owners == motif] for motif in range(2))
+    first, second = (theta[network.motif_of_weight == motif] for motif in range(2))
     assert torch.equal(first[:12], second[:12])
     # The gains of the normalisation start at one, whatever the dish draws.
     assert (first == 1.0).sum() == 4
@@ -143,17 +143,17 @@ def test_modules_may_read_sequences():
     dish = small(space, n_time_steps=3, max_iter=0).fit([[1], [2]], [0.1, 0.2])
     assert dish.dishes_[0].x_train.shape == (8, 3, 10)
     with pytest.raises(ValueError, match="data_kind must be"):
-        small(ModuleMotif(make_recurrent, space.distributions(), data_kind="sounds")).fit(
+        small(ModuleMotif(make_recurrent, space.search_space(), data_kind="sounds")).fit(
             [[1], [2]], [1, 2]
         )
 
 
 def test_the_space_is_a_space():
     again = pickle.loads(pickle.dumps(clone(SPACE)))
-    assert again.distributions() == SPACE.distributions()
-    assert again.set_params(
-        distributions={"a": FloatDistribution(0, 1)}
-    ).distributions().keys() == {"a"}
+    assert again.search_space() == SPACE.search_space()
+    assert again.set_params(distributions={"a": FloatDistribution(0, 1)}).search_space().keys() == {
+        "a"
+    }
     np.testing.assert_allclose(SPACE.repair([[9, -1, 0.7]]), [[3, 0, 1]])
     stepped = ModuleMotif(make_residual, {"a": FloatDistribution(0.1, 1.0, step=0.3)})
     np.testing.assert_allclose(stepped.repair([[0.5]]), [[0.4]])

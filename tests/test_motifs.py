@@ -38,7 +38,7 @@ def test_it_samples_legal_motifs_reproducibly(space):
     np.testing.assert_array_equal(space.validate(X), X)
     np.testing.assert_array_equal(space.sample(20, random_state=0), X)
     assert not np.array_equal(space.sample(20, random_state=1), X)
-    assert len(set(space.canonical(X))) > 1
+    assert len(set(space.canonical_keys(X))) > 1
 
 
 def test_notation_is_lossless(space):
@@ -58,13 +58,13 @@ def test_repair_leaves_legal_rows_alone_and_makes_others_legal(space):
 
 def test_equal_rows_have_equal_keys_and_blueprints(space):
     X = space.sample(5, random_state=0)
-    assert space.canonical(X) == space.canonical(X.copy())
+    assert space.canonical_keys(X) == space.canonical_keys(X.copy())
     assert space.blueprint(X[0]) == space.blueprint(X[0].copy())
 
 
 def test_optuna_can_suggest_motifs(space):
     X = space.sample(3, random_state=0)
-    assert len(space.distributions()) == X.shape[1]
+    assert len(space.search_space()) == X.shape[1]
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     rows = []
 
@@ -76,7 +76,7 @@ def test_optuna_can_suggest_motifs(space):
     study.optimize(objective, n_trials=3)
     space.validate(rows)
     for row, trial in zip(rows, study.trials, strict=True):
-        assert trial.distributions == space.distributions()
+        assert trial.distributions == space.search_space()
         # What Optuna proposes is made legal.
         (repaired,) = space.repair([list(trial.params.values())])
         np.testing.assert_array_equal(row, repaired)
@@ -121,7 +121,13 @@ def test_mutation_and_crossover_give_motifs(space):
 def test_every_family_can_be_learned_from(space):
     """Few dishes, few steps, but the family's own tasks."""
     X = space.sample(6, random_state=0)
-    few = {"n_dishes": 1, "inner_steps": 3, "max_iter": 1, "max_outer_loss": 10.0, "leave_out": 0.0}
+    few = {
+        "n_dishes": 1,
+        "inner_steps": 3,
+        "max_iter": 1,
+        "max_outer_loss": 10.0,
+        "oob_fraction": 0.0,
+    }
     few |= {"n_synthetic": 8, "n_batches": 2, "random_state": 0}
     if space.data_kind == "images":
         few |= {"image_size": 4}
@@ -145,7 +151,7 @@ def test_it_can_be_cloned(space):
 
 def test_what_was_learned_from_it_can_be_saved_and_loaded(space, tmp_path):
     X = space.sample(5, random_state=0)
-    few = {"n_dishes": 1, "inner_steps": 2, "max_iter": 0, "leave_out": 0.0, "image_size": 3}
+    few = {"n_dishes": 1, "inner_steps": 2, "max_iter": 0, "oob_fraction": 0.0, "image_size": 3}
     dish = PetriDishRegressor(space, **few, n_synthetic=4, n_batches=1, random_state=0)
     dish.fit(X, np.arange(len(X)))
     dish.save(tmp_path / "dish.safetensors")

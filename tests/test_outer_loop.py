@@ -14,12 +14,12 @@ from small_dishes import make_settings
 
 from sk_petridish.dish import (
     OUTER_LOSSES,
-    Known,
     OuterLoop,
+    OuterLoopData,
     _synthetic_data,
-    calibrate,
     choose_engine,
     draw_dish,
+    fit_readout,
     learn,
 )
 from sk_petridish.motifs import SigmoidSlope
@@ -30,7 +30,7 @@ SLOPES = np.array([1.3, 0.4, 0.9, 0.55, 1.45, 0.7])
 def known(slopes=SLOPES):
     space = SigmoidSlope()
     blueprints = [space.blueprint([slope]) for slope in slopes]
-    return Known(blueprints, np.log(slopes / 0.2) ** 2, np.ones((1, len(slopes))))
+    return OuterLoopData(blueprints, np.log(slopes / 0.2) ** 2, np.ones((1, len(slopes))))
 
 
 def learn_dishes(
@@ -178,7 +178,7 @@ def test_a_dish_learns_nothing_from_motifs_of_weight_zero():
     motifs = known()
     weights = np.array([[1.0, 1, 1, 1, 0, 0], [0, 1, 1, 1, 1, 1]])
     _, masked = learn_dishes(settings, motifs=motifs._replace(weights=weights))
-    fewer = Known(motifs.blueprints[:4], motifs.losses[:4], np.ones((1, 4)))
+    fewer = OuterLoopData(motifs.blueprints[:4], motifs.losses[:4], np.ones((1, 4)))
     _, alone = learn_dishes(settings, n_dishes=1, motifs=fewer)
     np.testing.assert_allclose(masked.dishes[0].x_train, alone.dishes[0].x_train, rtol=1e-9)
     np.testing.assert_allclose(masked.loss_curve[:, 0], alone.loss_curve[:, 0], rtol=1e-9)
@@ -299,7 +299,7 @@ def test_a_dish_in_which_most_motifs_diverged_did_not_converge():
     dishes = [draw_dish(make_settings(), seed) for seed in range(3)]
     nan = np.nan
     statistic = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, nan], [1.0, nan, nan]])
-    calibrated = calibrate(dishes, statistic, np.array([1.0, 2.0, 3.0]), np.ones((3, 3)), 0.5)
+    calibrated = fit_readout(dishes, statistic, np.array([1.0, 2.0, 3.0]), np.ones((3, 3)), 0.5)
     assert [dish.converged for dish in calibrated] == [True, True, False]
     assert [dish.statistic_mean for dish in calibrated[:2]] == [2.0, 1.5]
     assert [dish.outer_loss for dish in calibrated[::2]] == [0.0, np.inf]
@@ -309,7 +309,7 @@ def test_a_dish_in_which_most_motifs_diverged_did_not_converge():
 def test_a_dish_that_measures_the_same_everywhere_has_no_scale():
     dishes = [draw_dish(make_settings(), 0)]
     truth = np.array([1.0, 2.0, 3.0])
-    (dish,) = calibrate(dishes, np.array([[0.7, 0.7, 0.7]]), truth, np.ones((1, 3)), 4.0)
+    (dish,) = fit_readout(dishes, np.array([[0.7, 0.7, 0.7]]), truth, np.ones((1, 3)), 4.0)
     assert not dish.converged
     assert np.isnan(dish.statistic_std)
 

@@ -92,10 +92,10 @@ def test_proposals_are_legal_new_and_different(kind, space):
         X = proposer.ask(9, known, random_state=1)
         assert X.shape == (9, history.X.shape[1])
         np.testing.assert_array_equal(space.repair(space.validate(X)), X)
-        keys = space.canonical(X)
+        keys = space.canonical_keys(X)
         assert len(set(keys)) == len(X)
         if len(known.X):
-            assert not set(keys) & set(space.canonical(known.X))
+            assert not set(keys) & set(space.canonical_keys(known.X))
         np.testing.assert_array_equal(proposer.ask(9, known, random_state=1), X)
     assert repr(clone(proposer)) == repr(proposer)
 
@@ -199,7 +199,7 @@ def test_proposing_says_nothing(capsys):
 def test_tokens_are_those_of_naos_vocabulary():
     """Known answer: 15 tokens and the start, in NAO's order."""
     space = RecurrentCell()
-    positions = Positions(space.distributions(), n_bins=16)
+    positions = Positions(space.search_space(), n_bins=16)
     X = space.sample(5, random_state=0)
     assert positions.n_tokens == 15
     np.testing.assert_array_equal(positions.tokens(X) + 1, space.to_tokens(X))
@@ -211,7 +211,7 @@ def test_tokens_are_those_of_naos_vocabulary():
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: type(space).__name__)
 @given(seed=st.integers(0, 2**31 - 1), n_bins=st.integers(2, 40))
 def test_tokens_are_legal_and_rows_come_back(space, seed, n_bins):
-    positions = Positions(space.distributions(), n_bins)
+    positions = Positions(space.search_space(), n_bins)
     X = space.sample(4, random_state=seed)
     tokens = positions.tokens(X)
     legal = positions.legal()
@@ -229,7 +229,7 @@ def test_nao_learns_to_predict_and_to_reconstruct():
     space = RecurrentCell(n_nodes=4)
     known = history_of(space, n=40).known()
     nao = NAO(space, max_iter=300)
-    positions = Positions(space.distributions(), nao.n_bins)
+    positions = Positions(space.search_space(), nao.n_bins)
     network = nao._learn(positions, known, seed=0)
     tokens = torch.from_numpy(positions.tokens(known.X))
     with torch.no_grad():
@@ -246,7 +246,7 @@ def test_naos_steps_lower_the_predicted_loss():
     space = RecurrentCell(n_nodes=4)
     known = history_of(space, n=40).known()
     nao = NAO(space, max_iter=100)
-    positions = Positions(space.distributions(), nao.n_bins)
+    positions = Positions(space.search_space(), nao.n_bins)
     network = nao._learn(positions, known, seed=0)
     tokens = torch.from_numpy(positions.tokens(known.X))
     with torch.no_grad():
@@ -260,7 +260,7 @@ def test_naos_steps_lower_the_predicted_loss():
 
 def test_the_decoder_reads_nothing_that_comes_later():
     space = RecurrentCell(n_nodes=4)
-    positions = Positions(space.distributions(), 16)
+    positions = Positions(space.search_space(), 16)
     torch.manual_seed(0)
     network = EncoderPredictorDecoder(positions.penalties(), 8, 8, 0.0)
     tokens = torch.from_numpy(positions.tokens(space.sample(2, random_state=0)))
@@ -293,7 +293,7 @@ def test_the_replay_is_what_was_learned_step_by_step():
     """A longer history goes on from where a shorter one ended, but for the rewards' scale."""
     space = ConvCell()
     proposer = ReinforceController(space)
-    positions = Positions(space.distributions(), proposer.n_bins)
+    positions = Positions(space.search_space(), proposer.n_bins)
     X = space.sample(40, random_state=0)
     short = History.of(X[:20], np.zeros(20))  # no motif is better: rewards of 0
     long = History.of(X, np.zeros(40), np.repeat([0, 1], 20))
@@ -311,7 +311,7 @@ def test_log_likelihoods_are_of_a_distribution():
         network, {"a": CategoricalDistribution([0, 1, 2]), "b": IntDistribution(1, 2)}
     )
     proposer = ReinforceController(space)
-    positions = Positions(space.distributions(), 16)
+    positions = Positions(space.search_space(), 16)
     policy = proposer._replay(positions, History.of([[0, 1], [2, 2], [1, 1]], [1.0, 2.0, 3.0]))
     grid = np.array([[a, b] for a in (0, 1, 2) for b in (1, 2)], dtype=float)
     with torch.no_grad():
@@ -326,7 +326,7 @@ def test_log_likelihoods_are_of_a_distribution():
 def test_the_policy_comes_to_prefer_what_is_rewarded():
     space = ConvCell()
     proposer = ReinforceController(space)
-    positions = Positions(space.distributions(), proposer.n_bins)
+    positions = Positions(space.search_space(), proposer.n_bins)
     policy = proposer._replay(positions, ones(space, 400))
     drawn = policy.sample(500, torch.Generator().manual_seed(0))
     assert positions.rows(drawn, np.random.RandomState(0)).mean() < 1.0  # 2 at random

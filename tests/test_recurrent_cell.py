@@ -56,7 +56,7 @@ def test_weights_of_language_models_with_tied_embeddings(name, width, total):
 
 
 def test_the_number_of_rows():
-    choices = [len(one.choices) for one in RecurrentCell().distributions().values()]
+    choices = [len(one.choices) for one in RecurrentCell().search_space().values()]
     assert math.prod(choices) == 167_423_193_907_200
     assert math.prod(choices[:16]) == 2_642_411_520
 
@@ -64,9 +64,9 @@ def test_the_number_of_rows():
 @pytest.mark.parametrize(("n_nodes", "expected"), [(1, 4), (2, 26), (3, 188), (4, 1499)])
 def test_the_number_of_different_cells(n_nodes, expected):
     space = RecurrentCell(n_nodes=n_nodes)
-    choices = [one.choices for one in space.distributions().values()]
+    choices = [one.choices for one in space.search_space().values()]
     rows = np.array(list(itertools.product(*choices)), dtype=float)
-    assert len(set(space.canonical(rows))) == expected
+    assert len(set(space.canonical_keys(rows))) == expected
 
 
 def test_tokens_of_published_cells():
@@ -103,7 +103,7 @@ def test_three_listings_of_the_enas_cell_are_one():
     for average in ("all", "loose_ends"):
         space = RecurrentCell(average=average)
         cells = [[*cell, *last][:11] for cell in listings]
-        assert len(set(space.canonical(space.encode(cells)))) == 1
+        assert len(set(space.canonical_keys(space.encode(cells)))) == 1
 
 
 def outputs(space, row, xs, hidden=None):
@@ -187,7 +187,7 @@ def test_blueprints_compute_what_the_references_do(text):
     highways = [i for i, n in enumerate(space.blueprint(row).nodes) if n.operation == "highway"]
     previous = [highways.index(space.blueprint(row).nodes[i].inputs[0]) for i in highways[1:]]
     pairs = list(zip(order, previous, strict=True))
-    assert space.canonical(space.encode([pairs])) == space.canonical([row])
+    assert space.canonical_keys(space.encode([pairs])) == space.canonical_keys([row])
     ours = outputs(space, row, [X, -X, 2 * X], H)
     theirs = in_numpy(pairs, [X, -X, 2 * X], np.array(H))
     np.testing.assert_allclose(ours, theirs, rtol=1e-13, atol=1e-15)

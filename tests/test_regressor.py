@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from small_regressors import FAST, fast
 
 from sk_petridish import PetriDishRegressor, _regressor
-from sk_petridish._threads import one_torch_thread
+from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.blueprints import Blueprint, Node, Operation, _operations, register_operation
 from sk_petridish.dish import NumbaEngine, _measure, draw_dish
 from sk_petridish.motifs import SigmoidSlope

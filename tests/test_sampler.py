@@ -98,7 +98,7 @@ class TestRelativeOfOurMotif(RelativeSamplerTestCase):
 
 def rows(study):
     return [
-        SPACE.repair([[trial.params[name] for name in SPACE.distributions()]])[0]
+        SPACE.repair([[trial.params[name] for name in SPACE.search_space()]])[0]
         for trial in study.trials
     ]
 
@@ -111,7 +111,7 @@ def test_it_finds_better_motifs_than_it_began_with(direction):
     losses = sign * np.array([trial.value for trial in study.trials])
     assert losses[8:].mean() < losses[:8].mean()
     assert losses[12:].min() < losses[:8].min()
-    assert len(set(SPACE.canonical(rows(study)))) == 24
+    assert len(set(SPACE.canonical_keys(rows(study)))) == 24
     for number, trial in enumerate(study.trials):
         assert ("predicted" in trial.user_attrs) == (number >= 8)
         assert ("surrogate_kendall_tau" in trial.user_attrs) == (number >= 10)
@@ -153,7 +153,7 @@ def test_failed_pruned_and_nan_trials_are_not_learned_from_and_not_tried_again()
     study.optimize(moody, n_trials=40, catch=ValueError)
     assert [len(y) for _, y in seen] == [8]
     assert np.isfinite(seen[0][1]).all()
-    assert len(set(SPACE.canonical(rows(study)))) == 40
+    assert len(set(SPACE.canonical_keys(rows(study)))) == 40
 
 
 def test_it_goes_together_with_any_pruner():
@@ -170,7 +170,7 @@ def test_it_goes_together_with_any_pruner():
         assert TrialState.PRUNED in states
         assert states.count(TrialState.COMPLETE) > 4
         assert "predicted" in study.trials[-1].user_attrs
-        assert len(set(SPACE.canonical(rows(study)))) == 60
+        assert len(set(SPACE.canonical_keys(rows(study)))) == 60
 
 
 def test_other_parameters_go_to_the_independent_sampler():
@@ -189,9 +189,9 @@ def test_motifs_that_others_have_enqueued_are_not_suggested():
     X = small_first_motifs(3)
     study = optuna.create_study(sampler=small_sampler())
     for row in X:
-        study.enqueue_trial(dict(zip(SPACE.distributions(), map(int, row), strict=True)))
+        study.enqueue_trial(dict(zip(SPACE.search_space(), map(int, row), strict=True)))
     study.optimize(objective, n_trials=8)
-    assert len(set(SPACE.canonical(rows(study)))) == 8
+    assert len(set(SPACE.canonical_keys(rows(study)))) == 8
 
 
 def test_an_enqueued_motif_gets_no_prediction_of_another():
@@ -201,7 +201,7 @@ def test_an_enqueued_motif_gets_no_prediction_of_another():
     study = optuna.create_study(sampler=small_sampler())
     study.optimize(with_rate, n_trials=10)
     row = [4] * 6
-    study.enqueue_trial(dict(zip(SPACE.distributions(), row, strict=True)))
+    study.enqueue_trial(dict(zip(SPACE.search_space(), row, strict=True)))
     study.optimize(with_rate, n_trials=2)
     assert rows(study)[10].tolist() == row
     assert "predicted" not in study.trials[10].user_attrs
@@ -219,7 +219,7 @@ def test_running_trials_are_left_alone():
     study.optimize(objective, n_trials=8)
     asked = [study.ask() for _ in range(12)]
     X = [SPACE.suggest(trial) for trial in asked]
-    assert len(set(SPACE.canonical([*X, *rows(study)[:8]]))) == 20
+    assert len(set(SPACE.canonical_keys([*X, *rows(study)[:8]]))) == 20
 
 
 def test_a_motif_that_a_dead_worker_had_is_suggested_again():
@@ -260,7 +260,7 @@ def test_it_travels_and_goes_on():
 def test_threads_never_get_the_same_motif():
     study = optuna.create_study(sampler=small_sampler())
     study.optimize(objective, n_trials=30, n_jobs=4)
-    assert len(set(SPACE.canonical(rows(study)))) == 30
+    assert len(set(SPACE.canonical_keys(rows(study)))) == 30
 
 
 def test_workers_that_choose_in_the_same_instant_choose_differently():
@@ -293,7 +293,7 @@ def test_workers_that_choose_in_the_same_instant_choose_differently():
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(SPACE.canonical(chosen))) == 2
+    assert len(set(SPACE.canonical_keys(chosen))) == 2
 
 
 WORKER = """
@@ -315,7 +315,7 @@ def check_processes_together(name, storage):
     assert [process.wait(120) for process in processes] == [0, 0]
     study = optuna.load_study(study_name="study", storage=storage)
     assert len(study.trials) == 24
-    assert len(set(SPACE.canonical(rows(study)))) == 24
+    assert len(set(SPACE.canonical_keys(rows(study)))) == 24
 
 
 def test_processes_share_a_journal(tmp_path):
@@ -340,7 +340,7 @@ def test_an_exhausted_space_is_suggested_again_with_a_warning():
 def test_more_candidates_are_drawn_when_they_run_out():
     study = optuna.create_study(sampler=small_sampler(n_candidates=5, refit_every=50))
     study.optimize(objective, n_trials=30)
-    assert len(set(SPACE.canonical(rows(study)))) == 30
+    assert len(set(SPACE.canonical_keys(rows(study)))) == 30
     assert all("predicted" in trial.user_attrs for trial in study.trials[8:])
 
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 from small_regressors import LOSSES, SLOPES, fast
 
-from sk_petridish import PetriDishRegressor, PetriDishTransformer, _saving
+from sk_petridish import PetriDishRegressor, PetriDishTransformer
+from sk_petridish.estimators import _persistence
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask, SampleTask, TeacherTask
 
@@ -182,7 +183,7 @@ def test_a_flipped_bit_is_an_error(tmp_path_factory, dish, place, bit):
 
 def rewrite(path, **metadata):
     """Write a file's arrays again with other metadata."""
-    with _saving.safe_open(path, framework="np") as file:
+    with _persistence.safe_open(path, framework="np") as file:
         before = file.metadata()
     save_file(load_file(path), path, {**before, **metadata})
 
@@ -208,7 +209,7 @@ def test_foreign_files_are_errors(path, tmp_path):
     "text", ['{"class": "Popen", "fields": {}}', '{"class": "Dish"}', '{"array": "99"}', "3"]
 )
 def test_a_file_cannot_name_what_is_not_ours(path, text):
-    rewrite(path, sk_petridish=text, sha256=_saving._digest(text, load_file(path)))
+    rewrite(path, sk_petridish=text, sha256=_persistence._digest(text, load_file(path)))
     with pytest.raises(ValueError, match=r"does not say what sk_petridish writes|holds a"):
         PetriDishRegressor.load(path)
 
@@ -231,7 +232,7 @@ def test_what_cannot_be_written_leaves_the_old_file(dish, path, monkeypatch):
     def fail(*arguments):
         raise OSError("disk full")
 
-    monkeypatch.setattr(_saving.os, "replace", fail)
+    monkeypatch.setattr(_persistence.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         dish.save(path)
     assert path.read_bytes() == before

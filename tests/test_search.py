@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("quiet_optuna")
 def test_it_makes_as_many_evaluations_as_it_was_told_and_finds_better_motifs():
     result = small_search().run()
     assert [one.iteration for one in result.history] == [0] * 8 + [1] * 4 + [2] * 4
-    keys = SPACE.canonical([one.motif for one in result.history])
+    keys = SPACE.canonical_keys([one.motif for one in result.history])
     assert len(set(keys)) == 16
     assert [one.loss for one in result.history] == [loss(one.motif) for one in result.history]
     assert result.best_loss == min(one.loss for one in result.history)
@@ -111,7 +111,7 @@ def test_known_results_are_used_and_not_evaluated_again(tmp_path):
     result = small_search(log, X_init=X, y_init=[loss(row) for row in X]).run()
     assert [one.iteration for one in result.history] == [-1] * 6 + [0] * 2 + [1] * 4 + [2] * 4
     assert len(log.motifs()) == 10
-    assert not set(SPACE.canonical(X)) & set(SPACE.canonical(SPACE.encode(log.motifs())))
+    assert not set(SPACE.canonical_keys(X)) & set(SPACE.canonical_keys(SPACE.encode(log.motifs())))
     more = small_search(log, X_init=X, y_init=[loss(row) for row in X], n_init=6).run()
     assert [one.iteration for one in more.history] == [-1] * 6 + [1] * 4 + [2] * 4
 
@@ -126,7 +126,7 @@ def test_it_stops_when_it_has_converged():
 
 def test_it_stops_when_nothing_is_left():
     space = RecurrentCell(n_nodes=2, activations=("tanh", "relu"))
-    n_networks = len(set(space.canonical(space.sample(500, random_state=0))))
+    n_networks = len(set(space.canonical_keys(space.sample(500, random_state=0))))
     search = PetriDishSearch(
         space, lambda row: row.sum(), surrogate=Prices(), n_init=3, n_select=3, random_state=0
     )
@@ -277,7 +277,7 @@ def test_a_pruner_ends_evaluations_early():
     good = np.mean([loss(one.motif) for one in result.history if one.state == "complete"])
     bad = np.mean([loss(one.motif) for one in result.history if one.state == "pruned"])
     assert good < bad
-    assert len(set(SPACE.canonical([one.motif for one in result.history]))) == 28
+    assert len(set(SPACE.canonical_keys([one.motif for one in result.history]))) == 28
 
 
 def test_pruning_works_in_other_processes():
@@ -304,7 +304,7 @@ def test_the_result_can_be_looked_at():
     frame = result.to_frame()
     assert isinstance(frame, pd.DataFrame)
     assert list(frame.columns) == [
-        "iteration", "loss", "predicted", "state", *SPACE.distributions()
+        "iteration", "loss", "predicted", "state", *SPACE.search_space()
     ]  # fmt: skip
     assert len(frame) == 16
     assert frame.loss.min() == result.best_loss

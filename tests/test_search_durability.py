@@ -51,7 +51,7 @@ def test_an_evaluator_that_raises_or_is_not_a_number_costs_that_trial_only():
     failed = [t for t in result.study.trials if t.state == optuna.trial.TrialState.FAIL]
     errors = {trial.user_attrs["error"] for trial in failed}
     assert errors == {"RuntimeError('no first edge')", "The loss is nan."}
-    assert len(set(SPACE.canonical([one.motif for one in result.history]))) == 28
+    assert len(set(SPACE.canonical_keys([one.motif for one in result.history]))) == 28
 
 
 def test_a_search_of_which_everything_fails_says_so():
@@ -234,7 +234,7 @@ def test_a_surrogate_without_a_seed_chooses_once(tmp_path):
         assert small_search(surrogate=Moody(), storage=storage).run().interrupted
     result = small_search(surrogate=Moody(), storage=storage).run()
     assert len(result.history) == 16
-    assert len(set(SPACE.canonical([one.motif for one in result.history]))) == 16
+    assert len(set(SPACE.canonical_keys([one.motif for one in result.history]))) == 16
 
 
 def test_a_final_test_that_fails_costs_the_test_only():

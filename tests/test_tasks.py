@@ -164,7 +164,13 @@ def test_samples_are_the_users():
 def test_tasks_suit_every_kind_of_motif(space, task):
     X = space.sample(4, random_state=0)
     few = {"n_dishes": 1, "n_inputs": 4, "n_outputs": 4, "n_synthetic": 4, "n_batches": 2}
-    few |= {"inner_steps": 2, "max_iter": 0, "n_time_steps": 3, "image_size": 3, "leave_out": 0.0}
+    few |= {
+        "inner_steps": 2,
+        "max_iter": 0,
+        "n_time_steps": 3,
+        "image_size": 3,
+        "oob_fraction": 0.0,
+    }
     for loss in ("bce", "cross_entropy", "mse"):
         dish = PetriDishRegressor(space, task=task, inner_loss=loss, random_state=0, **few)
         dish.fit(X, np.arange(4))

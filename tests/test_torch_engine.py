@@ -11,7 +11,7 @@ from small_dishes import make_settings
 
 from sk_petridish.blueprints import SuperNetwork, Widths
 from sk_petridish.dish import OUTER_LOSSES, STATISTICS, DishBatch, InitialWeights, draw_dish
-from sk_petridish.dish._torch_engine import curves
+from sk_petridish.dish.engines.torch._curves import curves
 from sk_petridish.motifs import SigmoidSlope
 
 LOSSES = {

@@ -81,7 +81,7 @@ def test_unlearned_dishes_need_no_losses_and_learned_ones_do():
 
 def test_the_spaces_own_bank_is_the_default():
     fitted = PetriDishTransformer(random_state=0).fit(SLOPES)
-    assert {name for name, _ in fitted.dishes_} == set(SigmoidSlope().bank())
+    assert {name for name, _ in fitted.dishes_} == set(SigmoidSlope().recommended("bank"))
     assert fitted.transform(SLOPES[:2]).shape[1] == len(fitted.get_feature_names_out())
     scales = {member.dishes_[0].settings.initial_weights.scale for _, member in fitted.dishes_}
     assert scales == {1.0, 2.0, 4.0}

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from small_regressors import fast
 
-from sk_petridish._leaving_out import leave_out
-from sk_petridish._targets import GroundTruth
-from sk_petridish._uncertainty import (
+from sk_petridish.dish import measure_motifs, predict_losses
+from sk_petridish.estimators._evaluated_motifs import GroundTruth
+from sk_petridish.estimators._splits import draw_left_out
+from sk_petridish.estimators._uncertainty import (
     OutOfBag,
     SpreadCalibration,
     calibrate_spread,
     out_of_bag,
     spread_over_dishes,
 )
-from sk_petridish.dish import measure_motifs, read_losses
 
 SLOPES = np.linspace(0.3, 1.8, 12)[:, None]
 LOSSES = 0.02 + 0.004 * np.abs(np.log(SLOPES.ravel() / 0.5)) ** 1.5
@@ -32,7 +32,7 @@ LOSSES = 0.02 + 0.004 * np.abs(np.log(SLOPES.ravel() / 0.5)) ** 1.5
     seed=st.integers(0, 99),
 )
 def test_every_motif_is_left_out_as_often_as_the_others(n_dishes, n_motifs, share, seed):
-    left_out = leave_out(n_dishes, n_motifs, share, np.random.RandomState(seed))
+    left_out = draw_left_out(n_dishes, n_motifs, share, np.random.RandomState(seed))
     n_folds = math.ceil(1 / share) if share else 0
     if not n_folds or n_motifs < n_folds or n_dishes < 2 * n_folds:
         assert not left_out.any()
@@ -61,19 +61,19 @@ def test_a_dish_learns_nothing_from_what_it_leaves_out():
 def test_out_of_bag_predictions_are_those_of_dishes_that_left_a_motif_out():
     dish = fast(n_dishes=12).fit(SLOPES, LOSSES)
     statistic = dish._measure(SLOPES, partial(measure_motifs, dishes=dish.dishes_))
-    losses = dish._loss_scale.restore(read_losses(dish.dishes_, statistic))
+    losses = dish._loss_scale.restore(predict_losses(dish.dishes_, statistic))
     for motif in range(12):
         ours = losses[dish.left_out_[:, motif], motif]
         assert dish.oob_prediction_[motif] == pytest.approx(np.median(ours))
 
 
-@pytest.mark.parametrize("options", [{"leave_out": 0.0}, {"n_dishes": 9}])
+@pytest.mark.parametrize("options", [{"oob_fraction": 0.0}, {"n_dishes": 9}])
 def test_nothing_is_left_out_where_it_is_not_wanted_or_dishes_are_few(options):
     dish = fast(**({"n_dishes": 10} | options)).fit(SLOPES, LOSSES)
     assert not dish.left_out_.any()
     assert dish.oob_prediction_ is None
     statistic = dish._measure(SLOPES, partial(measure_motifs, dishes=dish.dishes_))
-    spread = spread_over_dishes(dish._loss_scale.restore(read_losses(dish.dishes_, statistic)))
+    spread = spread_over_dishes(dish._loss_scale.restore(predict_losses(dish.dishes_, statistic)))
     np.testing.assert_array_equal(dish.predict(SLOPES, return_std=True)[1], spread)
 
 

@@ -45,10 +45,10 @@ def test_gradients_are_torchs():
                 [(one * weight).flatten() for one, weight in zip(gradients, weights, strict=False)]
             )
             for name, expected in (
-                ("gradient", flat.norm()),
-                ("sensitivity", products.abs().sum()),
-                ("input_gradient", gradients[-1].norm()),
-                ("spread", outputs.std()),
+                ("grad_norm", flat.norm()),
+                ("snip", products.abs().sum()),
+                ("input_grad_norm", gradients[-1].norm()),
+                ("output_std", outputs.std()),
             ):
                 assert values[name][dish, motif] == pytest.approx(np.log(expected.item()), rel=1e-6)
 
@@ -60,7 +60,7 @@ def test_features_of_full_and_of_low_rank():
     end = Node("linear", (2,), units="n_outputs")
     full = Blueprint((*start, Node("tanh", (1,)), end))
     none = Blueprint((*start, Node("scale", (1,), (0.0,)), end))
-    rank = measured([full, none], settings)["rank"]
+    rank = measured([full, none], settings)["feature_rank"]
     assert (rank[:, 0] > 2).all()
     assert (rank[:, 1] <= 1.0 + 1e-6).all()
 
@@ -70,14 +70,14 @@ def test_reach_counts_the_positions_that_an_output_sees():
     cell = RecurrentCell(2)
     memory = cell.blueprint(cell.sample(1, random_state=0)[0])
     linear = Blueprint((Node("input"), Node("linear", (0,), units="n_outputs")))
-    reach = measured([memory, linear], settings)["reach"]
+    reach = measured([memory, linear], settings)["receptive_field"]
     assert (reach[:, 0] > 1.2).all()
     np.testing.assert_allclose(reach[:, 1], 1.0, rtol=1e-6)
     images = make_settings(positions=(7, 7))
     cells = ConvCell(1)
     # 1 x 1 convolutions behind the stem, or 3 x 3 ones.
     near, far = ([0, 0, 0, 2, 0, 0], [3, 0, 3, 0, 0, 3])
-    reach = measured([cells.blueprint(near), cells.blueprint(far)], images)["reach"]
+    reach = measured([cells.blueprint(near), cells.blueprint(far)], images)["receptive_field"]
     assert (reach[:, 0] < reach[:, 1]).all()
 
 
@@ -92,5 +92,5 @@ def test_measures_do_not_depend_on_other_motifs():
 def test_sequences_of_one_step_are_sequences():
     cell = RecurrentCell(2)
     blueprint = cell.blueprint(cell.sample(1, random_state=0)[0])
-    reach = measured([blueprint], make_settings(positions=(1,)))["reach"]
+    reach = measured([blueprint], make_settings(positions=(1,)))["receptive_field"]
     np.testing.assert_allclose(reach, 1.0, rtol=1e-6)

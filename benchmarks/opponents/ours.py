@@ -23,7 +23,7 @@ def prepare(problem: Problem, name: str, *, n_jobs: int = 1, dtype: str = "float
     motifs = [space.blueprint([slope, slope]) for slope in problem.slopes.tolist()]
     kind = getattr(torch, dtype)
     engine = choose_engine(name, motifs, dtype=kind, device="cpu", n_jobs=n_jobs)
-    network = engine.build(motifs, problem.settings.widths)
+    network = engine.build(motifs, problem.settings)
     x_train, x_valid, y = (
         torch.from_numpy(array)[None].to(kind)
         for array in (problem.x_train, problem.x_valid, problem.y)

@@ -15,14 +15,15 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from torch import Tensor
 
-from sk_petridish._threads import one_torch_thread
+from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.blueprints import Blueprint
 from sk_petridish.datasets import limit_vocabulary, load_penn_treebank
 from sk_petridish.motifs import MotifSpace, RecurrentCell
-from sk_petridish.search.ground_truth._checkpoint import load_checkpoint, save_checkpoint
-from sk_petridish.search.ground_truth._epochs import train_on
-from sk_petridish.search.ground_truth._word_model import Dropouts, WordModel
-from sk_petridish.search.ground_truth._word_training import Trainer, TrainingSettings, in_columns
+
+from ._checkpoint import load_checkpoint, save_checkpoint
+from ._epochs import train_on
+from ._word_model import Dropouts, WordModel
+from ._word_training import Trainer, TrainingSettings, in_columns
 
 # What a training does not depend on.
 _IRRELEVANT = {

@@ -17,7 +17,8 @@ from torch.func import functional_call, stack_module_state
 
 from sk_petridish.datasets import load_mnist
 from sk_petridish.motifs import MotifSpace, SigmoidSlope
-from sk_petridish.search.ground_truth._epochs import train_on
+
+from ._epochs import train_on
 
 _N_TRAIN, _N_VALID = 50_000, 10_000
 

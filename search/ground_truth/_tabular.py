@@ -9,7 +9,8 @@ import optuna
 from numpy.typing import ArrayLike, NDArray
 
 from sk_petridish.motifs import MotifSpace
-from sk_petridish.search.ground_truth._epochs import train_on
+
+from ._epochs import train_on
 
 
 class TabularGroundTruth:
@@ -74,7 +75,7 @@ class TabularGroundTruth:
         if not np.isfinite(curves).all():
             raise ValueError("y has losses that are not finite; leave these motifs out.")
         entries: dict[Hashable, list[int]] = {}
-        for number, key in enumerate(motif_space.canonical(rows)):
+        for number, key in enumerate(motif_space.canonical_keys(rows)):
             entries.setdefault(key, []).append(number)
         groups = list(entries.values())
         self.motif_space = motif_space
@@ -135,7 +136,7 @@ class TabularGroundTruth:
         return entry
 
     def _key(self, row: ArrayLike) -> Hashable:
-        return self.motif_space.canonical(np.asarray(row)[None])[0]
+        return self.motif_space.canonical_keys(np.asarray(row)[None])[0]
 
     def _place(self, row: ArrayLike) -> int:
         try:

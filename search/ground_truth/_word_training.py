@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from sk_petridish.search.ground_truth._word_model import State, WordModel
+from ._word_model import State, WordModel
 
 # Windows are half as long in one case of twenty, never shorter than _SHORTEST, nor longer
 # than the usual length and _LONGER.

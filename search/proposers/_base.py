@@ -81,7 +81,7 @@ class History(NamedTuple):
         History
             No motifs.
         """
-        return cls.of(np.empty((0, len(motif_space.distributions()))), [])
+        return cls.of(np.empty((0, len(motif_space.search_space()))), [])
 
     def known(self) -> History:
         """Leave out motifs without a loss.
@@ -187,13 +187,13 @@ class Unseen:
     def __init__(self, motif_space: MotifSpace, seen: Motifs) -> None:
         self.motif_space = motif_space
         self.rows: list[Motifs] = []
-        self._keys: set[Hashable] = set(motif_space.canonical(seen)) if len(seen) else set()
+        self._keys: set[Hashable] = set(motif_space.canonical_keys(seen)) if len(seen) else set()
 
     def add(self, rows: Motifs) -> int:
         """Keep those of some motifs that are new, and count them."""
         before = len(self.rows)
         if len(rows):
-            for row, key in zip(rows, self.motif_space.canonical(rows), strict=True):
+            for row, key in zip(rows, self.motif_space.canonical_keys(rows), strict=True):
                 if key not in self._keys:
                     self._keys.add(key)
                     self.rows.append(row)

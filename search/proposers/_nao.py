@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sk_petridish._threads import one_torch_thread
+from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.search.proposers._base import History, Proposer
-from sk_petridish.search.proposers._nao_network import Embedding, EncoderPredictorDecoder, NAONet
-from sk_petridish.search.proposers._positions import Positions
+
+from ._base import History, Proposer
+from ._nao_network import Embedding, EncoderPredictorDecoder, NAONet
+from ._positions import Positions
 
 
 class NAO(Proposer):
@@ -112,7 +113,7 @@ class NAO(Proposer):
         known = history.known()
         if not len(known.y):
             return
-        positions = Positions(self.motif_space.distributions(), self.n_bins)
+        positions = Positions(self.motif_space.search_space(), self.n_bins)
         network = self._learn(positions, known, generator.randint(2**31 - 1))
         seeds = torch.from_numpy(positions.tokens(history.best(self.n_seeds)))
         with one_torch_thread():

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from sk_petridish.motifs import Motifs
-from sk_petridish.search.proposers._base import History, Proposer
+
+from ._base import History, Proposer
 
 
 class RandomSearch(Proposer):

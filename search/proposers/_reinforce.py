@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sk_petridish import NormalScores
-from sk_petridish._threads import one_torch_thread
+from sk_petridish.estimators import NormalScores
+from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.search.proposers._base import History, Proposer
-from sk_petridish.search.proposers._positions import Positions
+
+from ._base import History, Proposer
+from ._positions import Positions
 
 # How much more evenly choices are drawn each time that they were not enough.
 _WARMING = 1.1
@@ -100,7 +101,7 @@ class ReinforceController(Proposer):
     def _batches(
         self, n: int, history: History, generator: np.random.RandomState
     ) -> Iterator[Motifs]:
-        positions = Positions(self.motif_space.distributions(), self.n_bins)
+        positions = Positions(self.motif_space.search_space(), self.n_bins)
         dice = torch.Generator().manual_seed(int(generator.randint(2**31 - 1)))
         with one_torch_thread():
             policy = self._replay(positions, history.known())

@@ -9,8 +9,9 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import create_trial
 
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.search._optuna import params_of, quiet_study
-from sk_petridish.search.proposers._base import History, Proposer
+
+from .._optuna import params_of, quiet_study
+from ._base import History, Proposer
 
 
 class SamplerProposer(Proposer):
@@ -49,7 +50,7 @@ class SamplerProposer(Proposer):
         self, n: int, history: History, generator: np.random.RandomState
     ) -> Iterator[Motifs]:
         study = quiet_study(self.sampler(seed=generator.randint(2**31 - 1)))
-        distributions = self.motif_space.distributions()
+        distributions = self.motif_space.search_space()
         known = history.known()
         for row, loss in zip(known.X, known.y, strict=True):
             params = params_of(self.motif_space, row)

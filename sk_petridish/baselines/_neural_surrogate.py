@@ -17,8 +17,8 @@ from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 
-from sk_petridish._scikit import Interval, fit_context
-from sk_petridish._threads import one_torch_thread
+from sk_petridish._compat._sklearn import Interval, fit_context
+from sk_petridish._compat._torch import one_torch_thread
 
 
 class NeuralSurrogate(RegressorMixin, BaseEstimator):

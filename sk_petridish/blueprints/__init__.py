@@ -4,11 +4,11 @@ from ._blueprint import CARRIED, INPUT, Blueprint, Node, Widths
 from ._canonical import canonical
 from ._module import BlueprintModule, Masks
 from ._module_network import (
-    Described,
     Factory,
     ModuleBlueprint,
     ModuleNetwork,
     Network,
+    NetworkSpec,
     build_network,
 )
 from ._operations import Operation, get_operation, register_operation
@@ -19,12 +19,12 @@ __all__ = [
     "INPUT",
     "Blueprint",
     "BlueprintModule",
-    "Described",
     "Factory",
     "Masks",
     "ModuleBlueprint",
     "ModuleNetwork",
     "Network",
+    "NetworkSpec",
     "Node",
     "Operation",
     "SuperNetwork",

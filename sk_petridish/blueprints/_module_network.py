@@ -129,7 +129,7 @@ class ModuleNetwork:
         ]
 
     @property
-    def owners(self) -> Tensor:
+    def motif_of_weight(self) -> Tensor:
         """The motif of each weight, of shape (n_weights,)."""
         sizes = torch.tensor(self._sizes)
         return torch.arange(self.n_motifs).repeat_interleave(sizes).to(self._device)
@@ -235,7 +235,7 @@ class ModuleNetwork:
         return Trace(outputs, [(tuple(range(self.n_motifs)), outputs)], features)
 
 
-Described = Blueprint | ModuleBlueprint
+NetworkSpec = Blueprint | ModuleBlueprint
 """What a motif space says of a motif's network."""
 
 Network = SuperNetwork | ModuleNetwork
@@ -243,7 +243,7 @@ Network = SuperNetwork | ModuleNetwork
 
 
 def build_network(
-    blueprints: Sequence[Described],
+    blueprints: Sequence[NetworkSpec],
     widths: Widths,
     *,
     dtype: torch.dtype = torch.float64,

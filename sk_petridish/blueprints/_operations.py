@@ -41,7 +41,7 @@ class Operation:
     weight_shapes : callable
         ``weight_shapes(n_in, n_out) -> {role: shape}``, the trainable weights. A
         node of an operation without any is as wide as its inputs.
-    bends : bool
+    is_activation : bool
         Whether it is an activation: elementwise, and not linear.
     keeps_width : bool
         Whether an operation with weights must be as wide as its input.
@@ -59,7 +59,7 @@ class Operation:
     arity: int | None = 1
     parameters: tuple[str, ...] = ()
     weight_shapes: WeightShapes = _no_weights
-    bends: bool = False
+    is_activation: bool = False
     keeps_width: bool = False
     commutes: bool = False
     patch: int = 1
@@ -252,19 +252,19 @@ register_operation(Operation("linear", _linear, weight_shapes=_linear_shapes))
 register_operation(Operation("project", _times, weight_shapes=_project_shapes))
 # The bias alone.
 register_operation(Operation("bias", torch.add, weight_shapes=_bias_shapes, keeps_width=True))
-register_operation(Operation("sigmoid", _sigmoid, parameters=("slope",), bends=True))
-register_operation(Operation("tanh", torch.tanh, bends=True))
-register_operation(Operation("relu", F.relu, bends=True))
-register_operation(Operation("leaky_relu", F.leaky_relu, bends=True))
-register_operation(Operation("elu", F.elu, bends=True))
-register_operation(Operation("softplus", _softplus, bends=True))
-register_operation(Operation("exp", torch.exp, bends=True))
-register_operation(Operation("sqrt", torch.sqrt, bends=True))
-register_operation(Operation("reciprocal", torch.reciprocal, bends=True))
-register_operation(Operation("abs", torch.abs, bends=True))
-register_operation(Operation("erf", torch.erf, bends=True))
-register_operation(Operation("sin", torch.sin, bends=True))
-register_operation(Operation("cos", torch.cos, bends=True))
+register_operation(Operation("sigmoid", _sigmoid, parameters=("slope",), is_activation=True))
+register_operation(Operation("tanh", torch.tanh, is_activation=True))
+register_operation(Operation("relu", F.relu, is_activation=True))
+register_operation(Operation("leaky_relu", F.leaky_relu, is_activation=True))
+register_operation(Operation("elu", F.elu, is_activation=True))
+register_operation(Operation("softplus", _softplus, is_activation=True))
+register_operation(Operation("exp", torch.exp, is_activation=True))
+register_operation(Operation("sqrt", torch.sqrt, is_activation=True))
+register_operation(Operation("reciprocal", torch.reciprocal, is_activation=True))
+register_operation(Operation("abs", torch.abs, is_activation=True))
+register_operation(Operation("erf", torch.erf, is_activation=True))
+register_operation(Operation("sin", torch.sin, is_activation=True))
+register_operation(Operation("cos", torch.cos, is_activation=True))
 register_operation(Operation("identity", _identity))
 register_operation(Operation("zero", _zero))
 register_operation(Operation("scale", _scale, parameters=("factor",)))

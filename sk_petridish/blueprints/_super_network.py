@@ -286,12 +286,12 @@ class SuperNetwork:
         hidden = [
             (group.motifs, collect(group.arguments[0]))
             for group in self._groups
-            if group.operation.bends
+            if group.operation.is_activation
         ]
         return Trace(collect(self._readout), hidden, [collect(one) for one in self._features])
 
     @property
-    def owners(self) -> Tensor:
+    def motif_of_weight(self) -> Tensor:
         """The motif of each weight, of shape (n_weights,)."""
         blocks = [
             torch.tensor(group.motifs).repeat_interleave(torch.Size(shape).numel())

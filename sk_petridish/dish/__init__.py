@@ -1,16 +1,16 @@
 """Dishes: synthetic data, the inner loop inside and the outer loop around them."""
 
-from ._calibration import calibrate, read_losses
+from ._calibration import fit_readout, predict_losses
 from ._dish import Dish, DishBatch, DishSettings, draw_dish
-from ._engines import Engine, NumbaEngine, TorchEngine, choose_engine
 from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
 from ._inner_loss import INNER_LOSSES
 from ._measure import measure_curves, measure_motifs
-from ._outer_loop import Known, Learned, OuterLoop, learn
+from ._outer_loop import OuterLoop, OuterLoopData, OuterLoopResult, learn
 from ._outer_loss import OUTER_LOSSES
 from ._statistic import STATISTICS, Curves
 from ._zero_cost import ZERO_COST, zero_cost
+from .engines._choice import Engine, NumbaEngine, TorchEngine, choose_engine
 
 __all__ = [
     "INNER_LOSSES",
@@ -24,17 +24,17 @@ __all__ = [
     "Engine",
     "InitialWeights",
     "InnerLoop",
-    "Known",
-    "Learned",
     "NumbaEngine",
     "OuterLoop",
+    "OuterLoopData",
+    "OuterLoopResult",
     "TorchEngine",
-    "calibrate",
     "choose_engine",
     "draw_dish",
+    "fit_readout",
     "learn",
     "measure_curves",
     "measure_motifs",
-    "read_losses",
+    "predict_losses",
     "zero_cost",
 ]

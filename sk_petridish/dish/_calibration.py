@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from ._dish import Array, Dish
-from ._outer_loss import enough, moments, normalised_mse, usable
+from ._outer_loss import finite_weights, moments, mostly_finite, normalised_mse
 
 # A spread of the statistic below this share of its mean is rounding.
 _ROUNDING = 1e-9
 
 
-def calibrate(
+def fit_readout(
     dishes: Sequence[Dish],
     statistic: Array,
     losses: Array,
@@ -44,13 +44,13 @@ def calibrate(
     """
     measured, counts = torch.as_tensor(statistic), torch.as_tensor(weights)
     truth = torch.as_tensor(losses).expand_as(measured)
-    kept = usable(measured, counts)
+    kept = finite_weights(measured, counts)
     means, stds = (moment.squeeze(-1) for moment in moments(measured, kept))
     loss_means, loss_stds = (moment.squeeze(-1) for moment in moments(truth, kept))
     outer = normalised_mse(measured, torch.as_tensor(losses), counts)
     # Where most motifs diverged, or all measure the same, there is no scale to read
     # other motifs on.
-    blind = ~enough(kept, counts) | (stds <= _ROUNDING * means.abs())
+    blind = ~mostly_finite(kept, counts) | (stds <= _ROUNDING * means.abs())
     stds, outer = torch.where(blind, torch.nan, stds), torch.where(blind, torch.inf, outer)
     return [
         replace(
@@ -66,7 +66,7 @@ def calibrate(
     ]
 
 
-def read_losses(dishes: Sequence[Dish], statistic: Array) -> Array:
+def predict_losses(dishes: Sequence[Dish], statistic: Array) -> Array:
     """Turn what dishes measure into normalised losses.
 
     Parameters
@@ -79,7 +79,7 @@ def read_losses(dishes: Sequence[Dish], statistic: Array) -> Array:
     Returns
     -------
     ndarray of shape (n_dishes, n_motifs)
-        Predicted losses, normalised as those that :func:`calibrate` was given; not finite
+        Predicted losses, normalised as those that :func:`fit_readout` was given; not finite
         where a motif diverged or the dish has no scale.
     """
 

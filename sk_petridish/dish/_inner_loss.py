@@ -26,15 +26,15 @@ class InnerLoss(ABC):
         """Compare outputs with labels, (..., n_samples, n_outputs) each, to (...)."""
 
     @abstractmethod
-    def to_free(self, labels: Tensor) -> Tensor:
+    def unconstrain(self, labels: Tensor) -> Tensor:
         """Turn labels into unconstrained numbers that the outer loop may learn.
 
-        Undoes :meth:`from_free`, except for labels of 0 and 1, which no finite number
+        Undoes :meth:`constrain`, except for labels of 0 and 1, which no finite number
         gives.
         """
 
     @abstractmethod
-    def from_free(self, free: Tensor) -> Tensor:
+    def constrain(self, free: Tensor) -> Tensor:
         """Turn unconstrained numbers into labels."""
 
 
@@ -48,12 +48,12 @@ class BinaryCrossEntropy(InnerLoss):
         losses = F.binary_cross_entropy_with_logits(outputs, labels, reduction="none")
         return losses.mean((-2, -1))
 
-    def to_free(self, labels: Tensor) -> Tensor:
+    def unconstrain(self, labels: Tensor) -> Tensor:
         """Turn labels into logits."""
         hard = (labels == 0) | (labels == 1)
         return torch.where(hard, _LABEL_LOGIT * (2 * labels - 1), labels.logit())
 
-    def from_free(self, free: Tensor) -> Tensor:
+    def constrain(self, free: Tensor) -> Tensor:
         """Turn logits into labels."""
         return torch.sigmoid(free)
 
@@ -67,7 +67,7 @@ class CrossEntropy(InnerLoss):
         """Compare outputs with labels."""
         return -(labels * outputs.log_softmax(-1)).sum(-1).mean(-1)
 
-    def to_free(self, labels: Tensor) -> Tensor:
+    def unconstrain(self, labels: Tensor) -> Tensor:
         """Turn class probabilities into logits with the mean of those of one-hot rows."""
         hard = ((labels == 0) | (labels == 1)).all(-1, keepdim=True)
         from_hard = _LABEL_LOGIT * (2 * labels - 1)
@@ -75,7 +75,7 @@ class CrossEntropy(InnerLoss):
         mean = _LABEL_LOGIT * (2 / labels.shape[-1] - 1)
         return torch.where(hard, from_hard, logits - logits.mean(-1, keepdim=True) + mean)
 
-    def from_free(self, free: Tensor) -> Tensor:
+    def constrain(self, free: Tensor) -> Tensor:
         """Turn logits into class probabilities."""
         return free.softmax(-1)
 
@@ -89,11 +89,11 @@ class MeanSquaredError(InnerLoss):
         """Compare outputs with labels."""
         return (outputs - labels).square().mean((-2, -1))
 
-    def to_free(self, labels: Tensor) -> Tensor:
+    def unconstrain(self, labels: Tensor) -> Tensor:
         """Real labels are unconstrained already."""
         return labels
 
-    def from_free(self, free: Tensor) -> Tensor:
+    def constrain(self, free: Tensor) -> Tensor:
         """Real labels are unconstrained already."""
         return free
 
@@ -106,7 +106,7 @@ INNER_LOSSES: dict[str, InnerLoss] = {
 """Losses of the inner loop, by name."""
 
 
-def compared(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def align_labels(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Bring outputs and labels to (..., n, n_outputs), where every n has a label.
 
     Parameters

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sk_petridish.blueprints import Described
+from sk_petridish.blueprints import NetworkSpec
 
 from ._dish import Array, Dish, DishBatch
-from ._engines import Engine
+from .engines._choice import Engine
 
 # Synthetic data and weights are of order one: a loss beyond this has exploded, even
 # where it is still finite.
@@ -46,7 +46,7 @@ def measure(network: Any, dishes: DishBatch, engine: Engine) -> Tensor:
 
 
 def measure_motifs(
-    blueprints: Sequence[Described], dishes: Sequence[Dish], engine: Engine
+    blueprints: Sequence[NetworkSpec], dishes: Sequence[Dish], engine: Engine
 ) -> Array:
     """Measure motifs in finished dishes, in pieces that fit into memory.
 
@@ -65,11 +65,11 @@ def measure_motifs(
         The statistic; NaN where a motif-network diverged.
     """
     batch = DishBatch.stack(dishes, engine.dtype, engine.device)
-    return in_pieces(blueprints, batch, engine, lambda network: measure(network, batch, engine))
+    return in_chunks(blueprints, batch, engine, lambda network: measure(network, batch, engine))
 
 
 def measure_curves(
-    blueprints: Sequence[Described],
+    blueprints: Sequence[NetworkSpec],
     dishes: Sequence[Dish],
     engine: Engine,
     checkpoints: Sequence[int],
@@ -93,7 +93,7 @@ def measure_curves(
         The fields of :class:`Curves`, in order; not finite where a motif-network diverged.
     """
     batch = DishBatch.stack(dishes, engine.dtype, engine.device)
-    return in_pieces(
+    return in_chunks(
         blueprints,
         batch,
         engine,
@@ -101,8 +101,8 @@ def measure_curves(
     )
 
 
-def in_pieces(
-    blueprints: Sequence[Described],
+def in_chunks(
+    blueprints: Sequence[NetworkSpec],
     batch: DishBatch,
     engine: Engine,
     read: Callable[[Any], Tensor],
@@ -132,6 +132,6 @@ def in_pieces(
     pieces = []
     with torch.no_grad():
         for start in range(0, len(blueprints), size):
-            network = engine.build(blueprints[start : start + size], batch.settings.widths)
+            network = engine.build(blueprints[start : start + size], batch.settings)
             pieces.append(read(network).detach().cpu().numpy())
     return np.concatenate(pieces, axis=1).astype(np.float64)

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 from tqdm import tqdm
 
-from sk_petridish.blueprints import Described
+from sk_petridish.blueprints import NetworkSpec
 
 from ._dish import Array, Dish
-from ._engines import Engine
 from ._interrupts import noting_ctrl_c
 from ._measure import measure
-from ._outer_loss import OUTER_LOSSES, moments, usable
+from ._outer_loss import OUTER_LOSSES, finite_weights, moments
 from ._synthetic_data import SyntheticData
+from .engines._choice import Engine
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class OuterLoop:
     verbose: bool
 
 
-class Known(NamedTuple):
+class OuterLoopData(NamedTuple):
     """Motifs with their ground truth.
 
     Parameters
@@ -75,12 +75,12 @@ class Known(NamedTuple):
         How much each motif counts in each dish; zero where the dish must not see it.
     """
 
-    blueprints: list[Described]
+    blueprints: list[NetworkSpec]
     losses: NDArray[np.float64]
     weights: NDArray[np.float64]
 
 
-class Learned(NamedTuple):
+class OuterLoopResult(NamedTuple):
     """What the outer loop returns.
 
     Parameters
@@ -169,7 +169,13 @@ class _ShowProgress(Callback):
 
 
 def _held_out_loss(
-    net: NeuralNet, X: object, y: object, *, network: Any, known: Known, held_out: Known
+    net: NeuralNet,
+    X: object,
+    y: object,
+    *,
+    network: Any,
+    known: OuterLoopData,
+    held_out: OuterLoopData,
 ) -> float:
     """Outer loss on held-out motifs, normalised as predictions are: by the known ones."""
     with torch.no_grad():
@@ -178,7 +184,7 @@ def _held_out_loss(
     dtype, device = statistic.dtype, statistic.device
     n_known = len(known.blueprints)
     learned, others = statistic[:, :n_known], statistic[:, n_known:]
-    kept = usable(learned, torch.as_tensor(known.weights, dtype=dtype, device=device))
+    kept = finite_weights(learned, torch.as_tensor(known.weights, dtype=dtype, device=device))
     truth = torch.as_tensor(known.losses, dtype=dtype, device=device).expand_as(learned)
     (mean, std), (loss_mean, loss_std) = moments(learned, kept), moments(truth, kept)
     predicted = (others - mean) / std * loss_std + loss_mean
@@ -227,25 +233,25 @@ def _silent(message: str) -> None:
 
 def learn(
     dishes: Sequence[Dish],
-    known: Known,
+    known: OuterLoopData,
     loop: OuterLoop,
     *,
-    held_out: Known | None,
+    held_out: OuterLoopData | None,
     seed: int,
     engine: Engine,
     callbacks: Sequence[Callback | tuple[str, Callback]] = (),
-) -> Learned:
+) -> OuterLoopResult:
     """Learn the dishes' synthetic data (eq. 3).
 
     Parameters
     ----------
     dishes : sequence of Dish
         Where to start from.
-    known : Known
+    known : OuterLoopData
         Training motifs.
     loop : OuterLoop
         Settings.
-    held_out : Known or None
+    held_out : OuterLoopData or None
         Motifs that decide when to stop and which state to keep.
     seed : int
         Determines the batches of motifs.
@@ -256,7 +262,7 @@ def learn(
 
     Returns
     -------
-    Learned
+    OuterLoopResult
         Dishes with learned data, and the outer losses on the way.
 
     Raises
@@ -265,12 +271,12 @@ def learn(
         If the user interrupts it.
     """
     if loop.max_iter == 0:
-        return Learned(list(dishes), np.empty((0, len(dishes))), np.empty(0), [])
+        return OuterLoopResult(list(dishes), np.empty((0, len(dishes))), np.empty(0), [])
     module = SyntheticData(dishes, known.blueprints, engine)
     score = None
     if held_out is not None:
-        widths = dishes[0].settings.widths
-        network = engine.build(known.blueprints + held_out.blueprints, widths)
+        together = known.blueprints + held_out.blueprints
+        network = engine.build(together, dishes[0].settings)
         score = partial(_held_out_loss, network=network, known=known, held_out=held_out)
     n_motifs = len(known.blueprints)
     # Generators of our own everywhere: the user's global random state is not ours.
@@ -302,7 +308,7 @@ def learn(
             net.fit(np.arange(n_motifs), torch.as_tensor(known.losses, dtype=engine.dtype))
     except _Interrupted as error:
         raise KeyboardInterrupt from error
-    return Learned(
+    return OuterLoopResult(
         dishes=module.dishes(),
         loss_curve=np.asarray([row["dish_losses"] for row in net.history]),
         held_out_curve=np.asarray(

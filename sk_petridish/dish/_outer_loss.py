@@ -37,7 +37,7 @@ def moments(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (variance + _TINY).sqrt()
 
 
-def usable(statistic: Tensor, weights: Tensor) -> Tensor:
+def finite_weights(statistic: Tensor, weights: Tensor) -> Tensor:
     """Take the weight from motif-networks that diverged.
 
     Parameters
@@ -55,7 +55,7 @@ def usable(statistic: Tensor, weights: Tensor) -> Tensor:
     return torch.where(statistic.isfinite(), weights, 0.0)
 
 
-def enough(kept: Tensor, weights: Tensor) -> Tensor:
+def mostly_finite(kept: Tensor, weights: Tensor) -> Tensor:
     """Tell whether a dish can be judged: most of its motif-networks did not diverge.
 
     Two motifs are always in perfect order or in none.
@@ -113,10 +113,10 @@ def normalised_mse(statistic: Tensor, losses: Tensor, weights: Tensor) -> Tensor
         One loss a dish: 0 for a perfect linear relation, 2 for none, also where
         most motif-networks diverged, 4 for the opposite.
     """
-    kept = usable(statistic, weights)
+    kept = finite_weights(statistic, weights)
     difference = normalise(statistic, kept) - normalise(losses.expand_as(statistic), kept)
     mse = (kept * difference.square()).sum(-1) / _positive(kept.sum(-1))
-    return torch.where(enough(kept, weights), mse, 2.0)
+    return torch.where(mostly_finite(kept, weights), mse, 2.0)
 
 
 def pairwise_rank(statistic: Tensor, losses: Tensor, weights: Tensor) -> Tensor:
@@ -138,13 +138,13 @@ def pairwise_rank(statistic: Tensor, losses: Tensor, weights: Tensor) -> Tensor:
         Mean over the pairs of different ground truth: log(2) for no relation, also
         where most motif-networks diverged.
     """
-    kept = usable(statistic, weights)
+    kept = finite_weights(statistic, weights)
     normalised = normalise(statistic, kept)
     margin = normalised[:, :, None] - normalised[:, None, :]
     pairs = (losses[:, None] > losses[None, :]) * kept[:, :, None] * kept[:, None, :]
     penalties = pairs * F.softplus(-margin)
     mean = penalties.sum((-2, -1)) / _positive(pairs.sum((-2, -1)))
-    return torch.where(enough(kept, weights), mean, math.log(2))
+    return torch.where(mostly_finite(kept, weights), mean, math.log(2))
 
 
 def _positive(total: Tensor) -> Tensor:

@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sk_petridish.blueprints import Described
+from sk_petridish.blueprints import NetworkSpec
 
 from ._dish import Dish, DishBatch
-from ._engines import Engine
 from ._measure import measure
+from .engines._choice import Engine
 
 
 class SyntheticData(nn.Module):
@@ -31,7 +31,7 @@ class SyntheticData(nn.Module):
     """
 
     def __init__(
-        self, dishes: Sequence[Dish], blueprints: Sequence[Described], engine: Engine
+        self, dishes: Sequence[Dish], blueprints: Sequence[NetworkSpec], engine: Engine
     ) -> None:
         super().__init__()
         start = DishBatch.stack(dishes, engine.dtype, engine.device)
@@ -50,7 +50,7 @@ class SyntheticData(nn.Module):
             self.register_parameter(name, nn.Parameter(getattr(start, name).clone()))
         if settings.learn_labels:
             for name in (f"y{name[1:]}" for name in names):
-                free = settings.inner.loss_function.to_free(getattr(start, name))
+                free = settings.inner.loss_function.unconstrain(getattr(start, name))
                 self.register_parameter(f"free_{name}", nn.Parameter(free))
 
     def batch(self) -> DishBatch:
@@ -61,9 +61,9 @@ class SyntheticData(nn.Module):
         DishBatch
             Its tensors depend on this module's parameters.
         """
-        from_free = self._start.settings.inner.loss_function.from_free
+        constrain = self._start.settings.inner.loss_function.constrain
         learned: dict[str, Any] = {
-            name.removeprefix("free_"): from_free(value) if name.startswith("free_") else value
+            name.removeprefix("free_"): constrain(value) if name.startswith("free_") else value
             for name, value in self.named_parameters()
         }
         return replace(self._start, **learned)
@@ -94,5 +94,5 @@ class SyntheticData(nn.Module):
         if motifs.tolist() != self._motifs:
             self._motifs = motifs.tolist()
             blueprints = [self._blueprints[motif] for motif in self._motifs]
-            self._network = self.engine.build(blueprints, self._start.settings.widths)
+            self._network = self.engine.build(blueprints, self._start.settings)
         return measure(self._network, self.batch(), self.engine)

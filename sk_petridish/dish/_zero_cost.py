@@ -8,22 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sk_petridish.blueprints import Described, Network, Trace
+from sk_petridish.blueprints import Network, NetworkSpec, Trace
 
 from ._dish import Array, Dish, DishBatch
-from ._engines import TorchEngine
-from ._inner_loss import compared
-from ._measure import in_pieces
+from ._inner_loss import align_labels
+from ._measure import in_chunks
+from .engines._choice import TorchEngine
 
 ZERO_COST = (
-    "gradient",
-    "sensitivity",
-    "input_gradient",
-    "jacobian_covariance",
-    "patterns",
-    "rank",
-    "spread",
-    "reach",
+    "grad_norm",
+    "snip",
+    "input_grad_norm",
+    "jacob_cov",
+    "naswot",
+    "feature_rank",
+    "output_std",
+    "receptive_field",
 )
 """Names of the measures: logarithms of the norm of the loss's gradient with respect to the
 weights, of the sum of its products with the weights (SNIP), and of its norm with respect to
@@ -40,7 +40,7 @@ _MAX_NETWORKS = 256
 
 
 def zero_cost(
-    blueprints: Sequence[Described],
+    blueprints: Sequence[NetworkSpec],
     dishes: Sequence[Dish],
     *,
     dtype: torch.dtype,
@@ -73,7 +73,7 @@ def zero_cost(
     """
     batch = DishBatch.stack(dishes, dtype, device)
     engine = TorchEngine(dtype, device)
-    measured = in_pieces(
+    measured = in_chunks(
         blueprints, batch, engine, lambda network: _measures(network, batch), _MAX_NETWORKS
     )
     return np.where(np.isfinite(measured), measured, 0.0)
@@ -86,7 +86,7 @@ def _measures(network: Network, batch: DishBatch) -> Tensor:
     x = batch.x_train[:, None].expand(shape).clone().requires_grad_()
     y = batch.y_train[:, None].expand(-1, network.n_motifs, *batch.y_train.shape[1:])
     trace = network.trace(theta, x)
-    losses = batch.settings.inner.loss_function(*compared(trace.outputs, y))
+    losses = batch.settings.inner.loss_function(*align_labels(trace.outputs, y))
     by_theta, by_x = torch.autograd.grad(losses.sum(), (theta, x), retain_graph=True)
     (jacobian,) = torch.autograd.grad(_projected(trace.outputs), x, retain_graph=True)
     return torch.stack(
@@ -118,7 +118,7 @@ def _log(x: Tensor) -> Tensor:
 def _per_motif(weights: Tensor, network: Network) -> Tensor:
     """Add up numbers for weights, (n_dishes, n_weights), by motif."""
     sums = weights.new_zeros(len(weights), network.n_motifs)
-    return sums.index_add(1, network.owners, weights)
+    return sums.index_add(1, network.motif_of_weight, weights)
 
 
 def _likeness(jacobian: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from sk_petridish._regressor import PetriDishRegressor
+from sk_petridish.estimators import PetriDishRegressor
 
 
 def check_dish(display: type, estimator: Any) -> PetriDishRegressor:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from sk_petridish._uncertainty import predict_with_spread
+from sk_petridish.metrics import predict_with_spread
 
 from ._axes import get_axes
 

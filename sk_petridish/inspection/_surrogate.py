@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
-from sk_petridish._uncertainty import predict_with_spread
-from sk_petridish.metrics import kendall_tau_score, regret_score, spearman_score
+from sk_petridish.metrics import (
+    kendall_tau_score,
+    predict_with_spread,
+    regret_score,
+    spearman_score,
+)
 
 from ._axes import get_axes
 

@@ -18,7 +18,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.utils import check_random_state
 
-from sk_petridish._quiet_optuna import quietly
+from sk_petridish._compat._optuna import quietly
 
 
 class OptunaSearchCV(RandomizedSearchCV):

@@ -19,7 +19,7 @@ from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
 from sklearn.utils import check_random_state
 
-from sk_petridish._regressor import PetriDishRegressor
+from sk_petridish.estimators import PetriDishRegressor
 from sk_petridish.metrics import outer_mse
 from sk_petridish.motifs import SigmoidSlope
 

@@ -114,7 +114,7 @@ class ActivationFunction(MotifSpace):
     >>> X = space.encode(["mish", "tanh(softplus(x)) * x", "max(x, 0.1 * x)"])
     >>> space.decode(X)
     ['x * tanh(softplus(x))', 'tanh(softplus(x)) * x', 'max(x, 0.1 * x)']
-    >>> mish, same, leaky = space.canonical(X)
+    >>> mish, same, leaky = space.canonical_keys(X)
     >>> mish == same, mish == leaky
     (True, False)
     """
@@ -230,7 +230,7 @@ class ActivationFunction(MotifSpace):
         """
         return activation_of(self.blueprint(row), x)
 
-    def distributions(self) -> dict[str, BaseDistribution]:
+    def search_space(self) -> dict[str, BaseDistribution]:
         """Give the search space as Optuna writes it.
 
         Returns

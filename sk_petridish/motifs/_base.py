@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar, Literal
@@ -18,7 +19,7 @@ from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
-from sk_petridish.blueprints import Blueprint, Described
+from sk_petridish.blueprints import Blueprint, NetworkSpec
 
 from ._graph import MotifGraph, graph_of
 from ._settings import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
@@ -91,7 +92,7 @@ class MotifSpace(ABC, BaseEstimator):
         return rows
 
     @abstractmethod
-    def blueprint(self, row: ArrayLike) -> Described:
+    def blueprint(self, row: ArrayLike) -> NetworkSpec:
         """Describe the network that a motif sits in.
 
         Parameters
@@ -105,8 +106,28 @@ class MotifSpace(ABC, BaseEstimator):
             The network around and inside the motif, independent of width.
         """
 
+    def blueprints(self, X: ArrayLike) -> list[NetworkSpec]:
+        """Describe the networks that motifs sit in.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Motifs, one a row.
+
+        Returns
+        -------
+        list of Blueprint or ModuleBlueprint
+            One a row.
+
+        Raises
+        ------
+        ValueError
+            If a row is not a motif of this space.
+        """
+        return [self.blueprint(row) for row in self.validate(X)]
+
     @abstractmethod
-    def distributions(self) -> dict[str, BaseDistribution]:
+    def search_space(self) -> dict[str, BaseDistribution]:
         """Give the search space as Optuna writes it.
 
         Returns
@@ -162,7 +183,7 @@ class MotifSpace(ABC, BaseEstimator):
             The same motifs, as :meth:`encode` takes them.
         """
 
-    def canonical(self, X: ArrayLike) -> list[Hashable]:
+    def canonical_keys(self, X: ArrayLike) -> list[Hashable]:
         """Give a key per row that is equal for motifs that mean the same network.
 
         Parameters
@@ -192,74 +213,46 @@ class MotifSpace(ABC, BaseEstimator):
             The nearest motifs of the space; legal ones are returned as they are.
         """
 
-    def recommended(self, name: str = "best") -> dict[str, Any]:
-        """Give the dish settings that suit the family.
+    def recommended(self, name: str = "best") -> Any:
+        """Return the dish settings that suit the family.
 
         Parameters
         ----------
-        name : {"best", "paper"}, default="best"
-            The settings measured to work best, or the published ones.
+        name : {"best", "paper", "bank", "zero_cost"}, default="best"
+            The settings measured to work best for dishes that learn; the published ones;
+            those of the dishes of which a bank measures motifs; or those of the dishes whose
+            zero-cost measures are worth reading beside a bank.
 
         Returns
         -------
-        dict
-            Keyword arguments of :class:`~sk_petridish.PetriDishRegressor`.
+        dict of str to object, or None
+            Keyword arguments of :class:`~sk_petridish.PetriDishRegressor`. Of a bank, a
+            dictionary of these for every sort of dish, by its name. None where no gain
+            from zero-cost measures was measured.
 
         Raises
         ------
         ValueError
             If there are no settings of that name.
 
-        Examples
-        --------
-        >>> from sk_petridish.motifs import SigmoidSlope
-        >>> SigmoidSlope().recommended("paper")["inner_steps"]
-        250
-        """
-        try:
-            return dict(self._settings[name])
-        except KeyError:
-            raise ValueError(
-                f"No settings are called {name!r}; there are {sorted(self._settings)}."
-            ) from None
-
-    def bank(self) -> dict[str, dict[str, Any]]:
-        """Give the dishes of which a bank measures motifs of this family.
-
-        Returns
-        -------
-        dict of str to dict
-            Keyword arguments of :class:`~sk_petridish.PetriDishRegressor` for every sort
-            of dish, by its name.
-
         See Also
         --------
-        sk_petridish.PetriDishTransformer : Gives what they measure as features.
+        sk_petridish.PetriDishTransformer : Measures motifs in a bank of dishes.
 
         Examples
         --------
-        >>> from sk_petridish.motifs import SigmoidSlope
-        >>> sorted(SigmoidSlope().bank())
+        >>> from sk_petridish.motifs import ConvCell, SigmoidSlope
+        >>> SigmoidSlope().recommended("paper")["inner_steps"]
+        250
+        >>> sorted(SigmoidSlope().recommended("bank"))
         ['scale1', 'scale2', 'scale4']
-        """
-        return {name: dict(settings) for name, settings in self._bank.items()}
-
-    def zero_cost(self) -> dict[str, Any] | None:
-        """Give the dishes whose zero-cost measures are worth reading beside those of a bank.
-
-        Returns
-        -------
-        dict or None
-            Keyword arguments of :class:`~sk_petridish.PetriDishRegressor`; None where no
-            gain was measured.
-
-        Examples
-        --------
-        >>> from sk_petridish.motifs import ConvCell
-        >>> ConvCell().zero_cost()["n_hidden"]
+        >>> ConvCell().recommended("zero_cost")["n_hidden"]
         16
         """
-        return None if self._zero_cost is None else dict(self._zero_cost)
+        offered = {**self._settings, "bank": self._bank, "zero_cost": self._zero_cost}
+        if name not in offered:
+            raise ValueError(f"No settings are called {name!r}; there are {sorted(offered)}.")
+        return copy.deepcopy(offered[name])
 
     def hyperparameters(self) -> dict[str, BaseDistribution]:
         """Give the ranges in which dish settings are selected (appendix A.1).
@@ -378,7 +371,7 @@ class MotifSpace(ABC, BaseEstimator):
         """
         values = [
             _suggest(trial, name, distribution)
-            for name, distribution in self.distributions().items()
+            for name, distribution in self.search_space().items()
         ]
         row: Motifs = self.repair([values])[0]
         return row

@@ -46,7 +46,7 @@ class ConvCell(DiscreteSpace):
     -----
     Edges that lead nowhere or come from nothing are left out of the network, and cells that
     differ only in them, or in the numbers of the maps between, are one:
-    :meth:`canonical` knows them. The networks of the benchmark have three stages of five
+    :meth:`canonical_keys` knows them. The networks of the benchmark have three stages of five
     cells, at half the resolution and twice the width each; these have one stage.
 
     References

@@ -55,7 +55,7 @@ class DiscreteSpace(MotifSpace):
             )
         return rows
 
-    def distributions(self) -> dict[str, BaseDistribution]:
+    def search_space(self) -> dict[str, BaseDistribution]:
         """Give the search space as Optuna writes it.
 
         Returns

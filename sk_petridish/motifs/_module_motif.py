@@ -83,51 +83,13 @@ class ModuleMotif(MotifSpace):
         data_kind: DataKind = "vectors",
     ) -> None:
         self.factory = factory
-        # Not under its own name, which is that of the method.
-        self._distributions = distributions
+        self.distributions = distributions
         self.data_kind = data_kind
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Get the parameters.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Without effect: no parameter has parameters.
-
-        Returns
-        -------
-        dict
-            Values by names.
-        """
-        return {
-            "factory": self.factory,
-            "distributions": self._distributions,
-            "data_kind": self.data_kind,
-        }
-
-    def set_params(self, **params: Any) -> ModuleMotif:
-        """Set parameters.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by names.
-
-        Returns
-        -------
-        ModuleMotif
-            The space.
-        """
-        if "distributions" in params:
-            self._distributions = params.pop("distributions")
-        super().set_params(**params)
-        return self
 
     @property
     def row_description(self) -> str:
         """One sentence that says what a row of ``X`` is."""
-        return f"A row of X is one motif: {', '.join(self._distributions)}."
+        return f"A row of X is one motif: {', '.join(self.distributions)}."
 
     def validate(self, X: ArrayLike) -> Motifs:
         """Check motifs and return them as an array.
@@ -149,10 +111,10 @@ class ModuleMotif(MotifSpace):
             else a row must be, the factory says.
         """
         self._check_not_empty()
-        return self._check_rows(X, len(self._distributions))
+        return self._check_rows(X, len(self.distributions))
 
     def _check_not_empty(self) -> None:
-        if not self._distributions:
+        if not self.distributions:
             raise ValueError(f"{self!r} is empty: it needs at least one distribution.")
 
     def blueprint(self, row: ArrayLike) -> ModuleBlueprint:
@@ -177,7 +139,7 @@ class ModuleMotif(MotifSpace):
             self.factory, tuple(self.validate(np.asarray(row)[None])[0].tolist())
         )
 
-    def distributions(self) -> dict[str, BaseDistribution]:
+    def search_space(self) -> dict[str, BaseDistribution]:
         """Give the search space as Optuna writes it.
 
         Returns
@@ -185,7 +147,7 @@ class ModuleMotif(MotifSpace):
         dict of str to optuna.distributions.BaseDistribution
             One entry a column of ``X``, in order.
         """
-        return dict(self._distributions)
+        return dict(self.distributions)
 
     def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Motifs:
         """Draw every column independently from its distribution.
@@ -204,7 +166,7 @@ class ModuleMotif(MotifSpace):
         """
         self._check_not_empty()
         generator = check_random_state(random_state)
-        columns = [_draw(one, n, generator) for one in self._distributions.values()]
+        columns = [_draw(one, n, generator) for one in self.distributions.values()]
         return self.repair(np.stack(columns, axis=1))
 
     def encode(self, objects: Sequence[Any]) -> Motifs:
@@ -254,7 +216,7 @@ class ModuleMotif(MotifSpace):
         columns = self.validate(X).T
         mended = [
             _nearest(one, column)
-            for one, column in zip(self._distributions.values(), columns, strict=True)
+            for one, column in zip(self.distributions.values(), columns, strict=True)
         ]
         return np.stack(mended, axis=1)
 

@@ -84,7 +84,7 @@ class RecurrentCell(DiscreteSpace):
 
     Notes
     -----
-    Renumbering nodes does not change the cell: :meth:`canonical` gives one key for all
+    Renumbering nodes does not change the cell: :meth:`canonical_keys` gives one key for all
     numberings. There are 1.67e14 rows of 11 nodes, which mean 8.24e9 different cells.
 
     References

@@ -130,10 +130,10 @@ RECURRENT: dict[str, Any] = PAPER | {
 # Their means over eight dishes each are what is read: single dishes are noisy.
 _EIGHT: dict[str, Any] = {"n_dishes": 8, "dtype": "float32"}
 RECURRENT_BANK: dict[str, dict[str, Any]] = {
-    "regress": _EIGHT,
-    "classify": _EIGHT | {"inner_loss": "cross_entropy"},
-    "follow": _EIGHT | {"inner_loss": "bce", "n_time_steps": 20},
-    "compare": _EIGHT | {"inner_loss": "bce", "task": MemoryTask(lags=(1, 2), xor=True)},
+    "teacher_mse": _EIGHT,
+    "teacher_ce": _EIGHT | {"inner_loss": "cross_entropy"},
+    "teacher_bce_20": _EIGHT | {"inner_loss": "bce", "n_time_steps": 20},
+    "memory_xor": _EIGHT | {"inner_loss": "bce", "task": MemoryTask(lags=(1, 2), xor=True)},
 }
 
 # Images of white noise with a label at every position, to be memorised; classifying whole
@@ -165,7 +165,7 @@ _SINGLE: dict[str, Any] = {"n_dishes": 1, "dtype": "float32"}
 CONV_BANK: dict[str, dict[str, Any]] = {
     "noise": _SINGLE,
     "teacher": _SINGLE | {"task": TeacherTask(dense=True)},
-    "whole": _SINGLE | {"task": GaussianTask()},
+    "image_labels": _SINGLE | {"task": GaussianTask()},
 }
 # Nothing is trained, so that wider networks and more dishes cost little.
 CONV_ZERO_COST: dict[str, Any] = {"n_dishes": 4, "n_hidden": 16, "dtype": "float32"}

@@ -140,7 +140,7 @@ class SigmoidSlope(MotifSpace):
         """
         return activation_of(self.blueprint(row), x)
 
-    def distributions(self) -> dict[str, BaseDistribution]:
+    def search_space(self) -> dict[str, BaseDistribution]:
         """Give the search space as Optuna writes it.
 
         Returns
@@ -151,7 +151,7 @@ class SigmoidSlope(MotifSpace):
         Examples
         --------
         >>> from sk_petridish.motifs import SigmoidSlope
-        >>> SigmoidSlope().distributions()
+        >>> SigmoidSlope().search_space()
         {'slope': FloatDistribution(high=2.01, log=False, low=0.01, step=None)}
         """
         names = ["slope"] if self.n_slopes == 1 else [f"slope_{i}" for i in range(self.n_slopes)]

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from sk_petridish.blueprints import Network
-
-from ._dish import DishBatch
-from ._inner_loss import compared
-from ._statistic import Curves
+from sk_petridish.dish._dish import DishBatch
+from sk_petridish.dish._inner_loss import align_labels
+from sk_petridish.dish._statistic import Curves
 
 
 def curves(network: Network, dishes: DishBatch, checkpoints: Sequence[int]) -> Curves:
@@ -52,11 +51,11 @@ def curves(network: Network, dishes: DishBatch, checkpoints: Sequence[int]) -> C
         records: list[tuple[Tensor, Tensor, Tensor]] = []
         for step in range(checkpoints[-1] + 1):
             x_batch, y_batch = batches[step % inner.n_batches]
-            loss = inner.loss_function(*compared(network.forward(theta, x_batch), y_batch))
+            loss = inner.loss_function(*align_labels(network.forward(theta, x_batch), y_batch))
             kept = loss if learning else loss.detach()
             if step in checkpoints:
                 outputs = network.forward(theta if learning else theta.detach(), x_valid)
-                valid = inner.loss_function(*compared(outputs, y_valid))
+                valid = inner.loss_function(*align_labels(outputs, y_valid))
                 records.append((kept, valid, total / step if step else kept))
             if step == checkpoints[-1]:
                 break

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.optimize import minimize
-from sklearn.exceptions import UnsetMetadataPassedError
 
-from ._leaving_out import Mask
-from ._targets import GroundTruth, Losses
+from ._evaluated_motifs import EvaluatedMotifs, Losses
+from ._splits import Mask
 
 
 def spread_over_dishes(losses: Losses) -> Losses:
@@ -78,14 +77,16 @@ class SpreadCalibration(NamedTuple):
         return np.hypot(self.factor * spread, self.floor)
 
 
-def calibrate_spread(out_of_bag: OutOfBag, truth: GroundTruth, scale: float) -> SpreadCalibration:
+def calibrate_spread(
+    out_of_bag: OutOfBag, truth: EvaluatedMotifs, scale: float
+) -> SpreadCalibration:
     """Find the most likely calibration, given errors on motifs that dishes did not see.
 
     Parameters
     ----------
     out_of_bag : OutOfBag
         What was predicted of them.
-    truth : GroundTruth
+    truth : EvaluatedMotifs
         Their losses and weights.
     scale : float
         Standard deviation of the losses.
@@ -112,15 +113,3 @@ def calibrate_spread(out_of_bag: OutOfBag, truth: GroundTruth, scale: float) -> 
     best = minimize(surprise, (0.0, -1.0), method="L-BFGS-B", bounds=bounds).x
     factor, floor = np.exp(best)
     return SpreadCalibration(float(factor), float(floor * scale))
-
-
-def predict_with_spread(
-    estimator: Any, X: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Predict, with the standard deviation of errors where the estimator knows it."""
-    try:
-        predicted, std = estimator.predict(X, return_std=True)
-    except (TypeError, UnsetMetadataPassedError):
-        # Not a regressor, nor a pipeline of one, that takes return_std.
-        return np.asarray(estimator.predict(X)), None
-    return predicted, std

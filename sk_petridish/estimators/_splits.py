@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 
 
-def leave_out(
+def draw_left_out(
     n_dishes: int, n_motifs: int, share: float, random_state: np.random.RandomState
 ) -> Mask:
     """Draw motifs that dishes leave out, every motif as often as the others.
@@ -45,7 +45,7 @@ def leave_out(
     return left_out
 
 
-def hold_out(n_motifs: int, share: float, random_state: np.random.RandomState) -> Mask:
+def draw_held_out(n_motifs: int, share: float, random_state: np.random.RandomState) -> Mask:
     """Draw motifs that no dish sees.
 
     Parameters

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_memory
 
-from .motifs import Motifs
+from sk_petridish.motifs import Motifs
 
 Measured = NDArray[np.float64]
 
 
-def remember(
+def cached_rows(
     memory: str | joblib.Memory | None,
     described: Any,
     rows: Motifs,

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, column_or_1d
 
-from ._scikit import check_sample_weight
-from .motifs import Motifs, MotifSpace
+from sk_petridish._compat._sklearn import check_sample_weight
+from sk_petridish.motifs import Motifs, MotifSpace
 
 Losses = NDArray[np.float64]
 # A diverged motif is predicted above the worst loss by this many times their range.
 _BEYOND = 10
 
 
-class GroundTruth(NamedTuple):
+class EvaluatedMotifs(NamedTuple):
     """Different motifs with their losses.
 
     Parameters
@@ -62,7 +62,7 @@ def validate_weights(sample_weight: ArrayLike | None, X: Motifs) -> Losses:
     return weights
 
 
-def join_repeats(space: MotifSpace, evaluated: GroundTruth) -> GroundTruth:
+def join_repeats(space: MotifSpace, evaluated: EvaluatedMotifs) -> EvaluatedMotifs:
     """Join rows that are the same motif, and forget the order of rows.
 
     A motif's loss is the weighted mean of its rows' losses, its weight the sum of
@@ -74,10 +74,10 @@ def join_repeats(space: MotifSpace, evaluated: GroundTruth) -> GroundTruth:
     order = order[weights[order] > 0]
     X, y, weights = X[order], y[order], weights[order]
     repeats: dict[Hashable, list[int]] = {}
-    for row, key in enumerate(space.canonical(X)):
+    for row, key in enumerate(space.canonical_keys(X)):
         repeats.setdefault(key, []).append(row)
     groups = list(repeats.values())
-    return GroundTruth(
+    return EvaluatedMotifs(
         X[[rows[0] for rows in groups]],
         np.array([np.average(y[rows], weights=weights[rows]) for rows in groups]),
         np.array([weights[rows].sum() for rows in groups]),

@@ -80,6 +80,6 @@ def _fingerprint() -> str:
     digest = sha256()
     here = Path(__file__).parent
     # Adam's constants are compiled into the kernels too.
-    for path in [*sorted(here.glob("*.py")), here.parent / "_inner_loop.py"]:
+    for path in [*sorted(here.glob("*.py")), here.parents[1] / "_inner_loop.py"]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

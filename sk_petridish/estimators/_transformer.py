@@ -16,15 +16,22 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sk_petridish._compat._sklearn import (
+    BaseComposition,
+    HasMethods,
+    VisualBlock,
+    check_feature_names_in,
+    fit_context,
+)
+from sk_petridish._compat._torch import one_torch_thread
+from sk_petridish.dish import ZERO_COST, Curves, measure_curves, zero_cost
+from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
+
 from ._callbacks import FitHooks
-from ._memory import remember
+from ._evaluated_motifs import validate_weights
+from ._persistence import SavedEstimator
 from ._regressor import PetriDishRegressor
-from ._saving import SavedEstimator
-from ._scikit import BaseComposition, HasMethods, VisualBlock, check_feature_names_in, fit_context
-from ._targets import validate_weights
-from ._threads import one_torch_thread
-from .dish import ZERO_COST, Curves, measure_curves, zero_cost
-from .motifs import Motifs, MotifSpace, SigmoidSlope
+from ._row_cache import cached_rows
 
 # Losses outside of this range are rounding, or have diverged.
 _SMALLEST, _LARGEST = 1e-8, 1e6
@@ -46,7 +53,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
     dishes : list of (str, PetriDishRegressor) tuples, default=None
         The bank: names, and regressors that describe a sort of dish each, ``n_dishes`` of
         them. ``None`` is the bank that the motif space recommends,
-        :meth:`~sk_petridish.motifs.MotifSpace.bank`.
+        :meth:`~sk_petridish.motifs.MotifSpace.recommended`.
     learn : bool, default=False
         Whether each regressor is fitted first. Otherwise its dishes are as drawn, nothing
         is learned from ``y``, and ``fit`` takes no time.
@@ -221,7 +228,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         """
         check_is_fitted(self, "dishes_")
         rows = self.motif_space_.validate(validate_data(self, X, dtype=np.float64, reset=False))
-        return remember(self.memory, self._described(), rows, self._measure)
+        return cached_rows(self.memory, self._described(), rows, self._measure)
 
     def _measure(self, rows: Motifs) -> NDArray[np.float64]:
         with one_torch_thread():
@@ -343,7 +350,10 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
 
     def _recommended(self) -> list[tuple[str, PetriDishRegressor]]:
         space = SigmoidSlope() if self.motif_space is None else self.motif_space
-        return [(name, PetriDishRegressor(**settings)) for name, settings in space.bank().items()]
+        return [
+            (name, PetriDishRegressor(**settings))
+            for name, settings in space.recommended("bank").items()
+        ]
 
     def _bank(self) -> list[tuple[str, PetriDishRegressor]]:
         """Give unfitted regressors that share this one's motif space and randomness."""

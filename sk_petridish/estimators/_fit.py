@@ -8,15 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from ._leaving_out import Mask
-from ._targets import GroundTruth, Losses, LossScale
+from sk_petridish.blueprints import NetworkSpec
+from sk_petridish.dish import (
+    Dish,
+    Engine,
+    OuterLoopData,
+    fit_readout,
+    measure_motifs,
+    predict_losses,
+)
+
+from ._evaluated_motifs import EvaluatedMotifs, Losses, LossScale
+from ._splits import Mask
 from ._uncertainty import SpreadCalibration, calibrate_spread, out_of_bag
-from .blueprints import Described
-from .dish import Dish, Engine, Known, calibrate, measure_motifs, read_losses
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FitResult:
     """Judged dishes.
 
     Parameters
@@ -52,14 +60,14 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Problem:
+class FitData:
     """Motifs with their ground truth, as dishes learn from them and are judged by them.
 
     Parameters
     ----------
     blueprints : list of Blueprint
         The motifs.
-    truth : GroundTruth
+    truth : EvaluatedMotifs
         Their losses and weights.
     left_out : ndarray of shape (n_dishes, n_motifs), bool
         Which motifs each dish must not see.
@@ -69,8 +77,8 @@ class Problem:
         Dishes above it did not converge.
     """
 
-    blueprints: list[Described]
-    truth: GroundTruth
+    blueprints: list[NetworkSpec]
+    truth: EvaluatedMotifs
     left_out: Mask
     engine: Engine
     max_outer_loss: float
@@ -82,38 +90,38 @@ class Problem:
         return LossScale.of(self.truth.y[seen], self.truth.weights[seen])
 
     @property
-    def known(self) -> Known:
+    def known(self) -> OuterLoopData:
         """Motifs to learn from."""
         return self._select(self._seen)
 
     @property
-    def held_out(self) -> Known | None:
+    def held_out(self) -> OuterLoopData | None:
         """Motifs that no dish sees, if there are any."""
         return None if self._seen.all() else self._select(~self._seen)
 
-    def judge(self, dishes: Sequence[Dish]) -> Outcome:
+    def judge(self, dishes: Sequence[Dish]) -> FitResult:
         """Measure all motifs, and make dishes ready to predict."""
         scale = self.scale
         statistic = measure_motifs(self.blueprints, dishes, self.engine)
         weights = self.truth.weights * ~self.left_out
-        calibrated = calibrate(
+        calibrated = fit_readout(
             dishes, statistic, scale.normalise(self.truth.y), weights, self.max_outer_loss
         )
         converged = np.array([dish.converged for dish in calibrated])
         usable = converged if converged.any() else ~converged
-        losses = scale.restore(read_losses(calibrated, statistic))
+        losses = scale.restore(predict_losses(calibrated, statistic))
         unseen = out_of_bag(losses[usable], self.left_out[usable])
         spread = calibrate_spread(unseen, self.truth, scale.std)
-        return Outcome(calibrated, statistic, scale, unseen.prediction, spread)
+        return FitResult(calibrated, statistic, scale, unseen.prediction, spread)
 
     @property
     def _seen(self) -> Mask:
         return np.asarray(~self.left_out.all(axis=0))
 
-    def _select(self, motifs: Mask) -> Known:
+    def _select(self, motifs: Mask) -> OuterLoopData:
         """Take some motifs; those that no dish sees count by their own weight."""
         weights = self.truth.weights * ~(self.left_out & self._seen)
-        return Known(
+        return OuterLoopData(
             [self.blueprints[motif] for motif in np.flatnonzero(motifs)],
             self.scale.normalise(self.truth.y[motifs]),
             weights[:, motifs],

@@ -17,10 +17,11 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sk_petridish.motifs import MotifSpace
+
 from ._normal_scores import NormalScores
 from ._regressor import PetriDishRegressor
 from ._transformer import PetriDishTransformer
-from .motifs import MotifSpace
 
 
 def make_surrogate(
@@ -71,7 +72,7 @@ def make_surrogate(
     >>> surrogate.fit(X, X.sum(axis=1)).predict(X[:2]).shape
     (2,)
     """
-    if len(motif_space.distributions()) == 1:
+    if len(motif_space.search_space()) == 1:
         return PetriDishRegressor(motif_space, random_state=random_state, n_jobs=n_jobs)
     # One average per block, so that the few zero-cost measures count as much as the bank.
     blocks = [
@@ -108,14 +109,14 @@ def make_banks(
     """
     bank = [
         (name, PetriDishRegressor(**settings, n_jobs=n_jobs))
-        for name, settings in motif_space.bank().items()
+        for name, settings in motif_space.recommended("bank").items()
     ]
     banks = {
         "dishes": PetriDishTransformer(
             motif_space, dishes=bank, average=True, memory=memory, random_state=random_state
         )
     }
-    if (settings := motif_space.zero_cost()) is not None:
+    if (settings := motif_space.recommended("zero_cost")) is not None:
         start = PetriDishRegressor(**settings)
         banks["zero_cost"] = make_zero_cost(motif_space, start, random_state, memory)
     return banks

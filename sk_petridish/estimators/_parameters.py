@@ -15,10 +15,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 from skorch.callbacks import Callback
 
-from ._scikit import Interval, StrOptions
-from ._targets import Losses
-from .blueprints import Described, Widths
-from .dish import (
+from sk_petridish._compat._sklearn import Interval, StrOptions
+from sk_petridish.blueprints import NetworkSpec, Widths
+from sk_petridish.dish import (
     INNER_LOSSES,
     OUTER_LOSSES,
     STATISTICS,
@@ -29,9 +28,11 @@ from .dish import (
     OuterLoop,
     choose_engine,
 )
-from .motifs import Motifs, MotifSpace, SigmoidSlope
-from .motifs._settings import PAPER
-from .tasks import Task
+from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
+from sk_petridish.motifs._settings import PAPER
+from sk_petridish.tasks import Task
+
+from ._evaluated_motifs import Losses
 
 
 class DishParameters(BaseEstimator):
@@ -67,7 +68,7 @@ class DishParameters(BaseEstimator):
         "outer_l2": [Interval(Real, 0, None, closed="left"), None],
         "outer_loss": [StrOptions(set(OUTER_LOSSES)), None],
         "max_outer_loss": [Interval(Real, 0, None, closed="left")],
-        "leave_out": [Interval(Real, 0, 0.5, closed="both")],
+        "oob_fraction": [Interval(Real, 0, 0.5, closed="both")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
@@ -113,7 +114,7 @@ class DishParameters(BaseEstimator):
         outer_l2: float | None = None,
         outer_loss: Literal["mse", "rank"] | None = None,
         max_outer_loss: float = 0.5,
-        leave_out: float = 0.2,
+        oob_fraction: float = 0.2,
         batch_size: int = 40,
         tol: float = 1e-4,
         n_iter_no_change: int | None = None,
@@ -155,7 +156,7 @@ class DishParameters(BaseEstimator):
         self.outer_l2 = outer_l2
         self.outer_loss = outer_loss
         self.max_outer_loss = max_outer_loss
-        self.leave_out = leave_out
+        self.oob_fraction = oob_fraction
         self.batch_size = batch_size
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -236,7 +237,7 @@ class DishParameters(BaseEstimator):
             verbose=self.verbose,
         )
 
-    def _choose_engine(self, blueprints: Sequence[Described]) -> Engine:
+    def _choose_engine(self, blueprints: Sequence[NetworkSpec]) -> Engine:
         return choose_engine(
             self.engine,
             blueprints,
@@ -271,7 +272,7 @@ class DishParameters(BaseEstimator):
             self.motif_space_ = SigmoidSlope(n_slopes) if space is None else clone(space)
         return self.motif_space_.validate(checked)
 
-    def _blueprints(self, X: Motifs) -> list[Described]:
+    def _blueprints(self, X: Motifs) -> list[NetworkSpec]:
         return [self.motif_space_.blueprint(row) for row in X]
 
     def _measure(self, X: Motifs, measure: Callable[..., Losses]) -> Losses:

@@ -26,18 +26,22 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 from sklearn.base import BaseEstimator
 
-from . import dish, motifs, tasks
-from ._targets import LossScale
+from sk_petridish import dish, motifs, tasks
+from sk_petridish.blueprints import Widths
+from sk_petridish.motifs import MotifSpace
+from sk_petridish.tasks import Task
+
+from ._evaluated_motifs import LossScale
 from ._uncertainty import SpreadCalibration
-from .blueprints import Widths
-from .motifs import MotifSpace
-from .tasks import Task
 
 # Grows when older versions cannot read what is written.
 _FORMAT = 1
 # Left behind: code, what only says how learning went, and places on this machine.
 _NOT_SAVED: dict[str, Any] = {"callbacks": None, "history_": [], "memory": None}
 
+
+# Names of format 1 that have changed since.
+_RENAMED = {"leave_out": "oob_fraction"}
 
 # What stands for objects of the user's own classes, by the name of the parameter.
 Replacements = Mapping[str, MotifSpace | Task | None]
@@ -229,7 +233,9 @@ def _decode(node: Any, arrays: Mapping[str, NDArray[Any]], given: Replacements) 
         case {"class": name, "fields": parts, **more}:
             if more and (replacement := given[str(more["kind"])]) is not None:
                 return replacement
-            values = {key: _decode(part, arrays, given) for key, part in parts.items()}
+            values = {
+                _RENAMED.get(key, key): _decode(part, arrays, given) for key, part in parts.items()
+            }
             return _build(_classes()[name], values)
     return node
 

@@ -12,15 +12,15 @@ from numba import config as numba_config
 
 from sk_petridish.blueprints import (
     Blueprint,
-    Described,
     Network,
-    Widths,
+    NetworkSpec,
     build_network,
 )
+from sk_petridish.dish._dish import DishBatch, DishSettings
+from sk_petridish.dish._statistic import Curves
 
-from . import _torch_engine, fused
-from ._dish import DishBatch
-from ._statistic import Curves
+from . import fused
+from .torch import _curves as _torch_curves
 
 
 class Engine(Protocol):
@@ -46,15 +46,15 @@ class Engine(Protocol):
     def device(self) -> str:
         """Torch device of dishes."""
 
-    def build(self, blueprints: Sequence[Described], widths: Widths) -> Any:
+    def build(self, blueprints: Sequence[NetworkSpec], settings: DishSettings) -> Any:
         """Prepare motif-networks.
 
         Parameters
         ----------
         blueprints : sequence of Blueprint or ModuleBlueprint
             One a motif-network.
-        widths : Widths
-            Their widths.
+        settings : DishSettings
+            Those of the dishes in which they will be trained.
 
         Returns
         -------
@@ -106,13 +106,13 @@ class TorchEngine:
     dtype: torch.dtype
     device: str
 
-    def build(self, blueprints: Sequence[Described], widths: Widths) -> Network:
+    def build(self, blueprints: Sequence[NetworkSpec], settings: DishSettings) -> Network:
         """Prepare motif-networks."""
-        return build_network(blueprints, widths, dtype=self.dtype, device=self.device)
+        return build_network(blueprints, settings.widths, dtype=self.dtype, device=self.device)
 
     def curves(self, network: Network, dishes: DishBatch, checkpoints: Sequence[int]) -> Curves:
         """Train every motif-network in every dish and record its losses."""
-        return _torch_engine.curves(network, dishes, checkpoints)
+        return _torch_curves.curves(network, dishes, checkpoints)
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,14 @@ class NumbaEngine:
     dtype: torch.dtype
     n_jobs: int
 
-    def build(self, blueprints: Sequence[Described], widths: Widths) -> fused.FusedNetwork:
+    def build(
+        self, blueprints: Sequence[NetworkSpec], settings: DishSettings
+    ) -> fused.FusedNetwork:
         """Prepare motif-networks."""
         graphs = [one for one in blueprints if isinstance(one, Blueprint)]
-        return fused.FusedNetwork(graphs, widths, np.dtype(str(self.dtype).removeprefix("torch.")))
+        return fused.FusedNetwork(
+            graphs, settings.widths, np.dtype(str(self.dtype).removeprefix("torch."))
+        )
 
     def curves(
         self, network: fused.FusedNetwork, dishes: DishBatch, checkpoints: Sequence[int]
@@ -146,7 +150,7 @@ class NumbaEngine:
 
 def choose_engine(
     name: Literal["auto", "numba", "torch"],
-    blueprints: Sequence[Described],
+    blueprints: Sequence[NetworkSpec],
     *,
     dtype: torch.dtype,
     device: str,
@@ -188,7 +192,7 @@ def choose_engine(
     return TorchEngine(dtype, device)
 
 
-def _obstacle(blueprints: Sequence[Described], device: str) -> str | None:
+def _obstacle(blueprints: Sequence[NetworkSpec], device: str) -> str | None:
     """Say why the fused engine cannot run motifs, if it cannot."""
     if torch.device(device).type != "cpu":
         return f"runs on the CPU only, but device is {device!r}"

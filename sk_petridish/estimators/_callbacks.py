@@ -11,7 +11,7 @@ from sklearn.callback import CallbackContext
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-from .dish import Dish
+from sk_petridish.dish import Dish
 
 
 class FitHooks:

@@ -16,14 +16,22 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from sk_petridish._compat._sklearn import VisualBlock, fit_context
+from sk_petridish._compat._torch import one_torch_thread
+from sk_petridish.dish import (
+    Dish,
+    DishSettings,
+    OuterLoopResult,
+    draw_dish,
+    learn,
+    measure_motifs,
+    predict_losses,
+)
+from sk_petridish.motifs import Motifs, SigmoidSlope
+
 from ._callbacks import FitHooks, OuterSteps
-from ._learning import Outcome, Problem
-from ._leaving_out import Mask, hold_out, leave_out
-from ._parameters import DishParameters
-from ._saving import SavedEstimator
-from ._scikit import VisualBlock, fit_context
-from ._targets import (
-    GroundTruth,
+from ._evaluated_motifs import (
+    EvaluatedMotifs,
     Losses,
     LossScale,
     check_ordering,
@@ -31,10 +39,11 @@ from ._targets import (
     validate_losses,
     validate_weights,
 )
-from ._threads import one_torch_thread
+from ._fit import FitData, FitResult
+from ._parameters import DishParameters
+from ._persistence import SavedEstimator
+from ._splits import Mask, draw_held_out, draw_left_out
 from ._uncertainty import SpreadCalibration, spread_over_dishes
-from .dish import Dish, DishSettings, Learned, draw_dish, learn, measure_motifs, read_losses
-from .motifs import Motifs, SigmoidSlope
 
 
 class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, SavedEstimator):
@@ -109,11 +118,11 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     max_outer_loss : float, default=0.5
         A dish whose normalised mean squared error over the training motifs ends
         above this did not converge, and is left out of predictions.
-    leave_out : float, default=0.2
+    oob_fraction : float, default=0.2
         Share of the motifs that each dish does not see, at most; every motif is left out
-        by as many dishes, whose predictions of it calibrate the spread. 0 leaves none out,
-        and the spread as it is; so do fewer than ``2 / leave_out`` dishes or
-        ``1 / leave_out`` motifs.
+        by as many dishes, whose predictions of it fit_readout the spread. 0 leaves none out,
+        and the spread as it is; so do fewer than ``2 / oob_fraction`` dishes or
+        ``1 / oob_fraction`` motifs.
     batch_size : int, default=40
         Motif-networks in an outer step, drawn without replacement where there are
         more.
@@ -157,7 +166,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     Attributes
     ----------
     dishes_ : list of Dish
-        Learned dishes, those that did not converge too; see ``Dish.converged``.
+        OuterLoopResult dishes, those that did not converge too; see ``Dish.converged``.
     n_converged_ : int
         Number of dishes that converged.
     loss_curve_ : ndarray of shape (n_iter_,)
@@ -332,7 +341,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         if goes_on:
             before = (self.X_train_, self.y_train_, self.sample_weight_train_)
             both = zip(before, evaluated, strict=True)
-            evaluated = GroundTruth(*(np.concatenate(parts) for parts in both))
+            evaluated = EvaluatedMotifs(*(np.concatenate(parts) for parts in both))
         return self._learn(evaluated, goes_on=goes_on)
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Losses | tuple[Losses, Losses]:
@@ -356,7 +365,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
             converged.
         y_std : ndarray of shape (n_motifs,)
             How far the measured loss is likely to be from that: the spread over these
-            dishes, calibrated on the motifs that each did not see; see ``leave_out``.
+            dishes, calibrated on the motifs that each did not see; see ``oob_fraction``.
             Only with ``return_std``.
 
         Raises
@@ -376,7 +385,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         with one_torch_thread():
             statistic = self._measure(X, partial(measure_motifs, dishes=dishes))
         _warn_of_divergence(statistic, stacklevel=3)
-        losses = self._loss_scale.restore(read_losses(dishes, statistic))
+        losses = self._loss_scale.restore(predict_losses(dishes, statistic))
         median: Losses = np.median(losses, axis=0)
         return (median, self._spread.std(spread_over_dishes(losses))) if return_std else median
 
@@ -399,23 +408,23 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
 
     def _validate(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, goes_on: bool
-    ) -> GroundTruth:
+    ) -> EvaluatedMotifs:
         """Check what a user gave."""
         motifs = self._validate_motifs(X, fitting=not goes_on)
-        return GroundTruth(
+        return EvaluatedMotifs(
             motifs, validate_losses(y, len(motifs)), validate_weights(sample_weight, motifs)
         )
 
-    def _learn(self, evaluated: GroundTruth, *, goes_on: bool) -> PetriDishRegressor:
+    def _learn(self, evaluated: EvaluatedMotifs, *, goes_on: bool) -> PetriDishRegressor:
         """Learn from motifs with losses, anew or from the dishes that there are."""
         truth = join_repeats(self.motif_space_, evaluated)
         check_ordering(truth.y)
         settings, loop, callbacks = self._dish_settings(), self._outer_loop(), self._callbacks()
         batch_seed, split_seed, *seeds = self._seeds()
         dishes = self._first_dishes(settings, seeds, goes_on=goes_on)
-        left_out = self._leave_out(truth, np.random.RandomState(split_seed), goes_on=goes_on)
+        left_out = self._draw_left_out(truth, np.random.RandomState(split_seed), goes_on=goes_on)
         blueprints = self._blueprints(truth.X)
-        problem = Problem(
+        data = FitData(
             blueprints,
             truth,
             left_out,
@@ -428,32 +437,34 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         metadata = None if (weights == 1).all() else {"sample_weight": weights}
         hooks = FitHooks(self, X=X, y=y, metadata=metadata)
         hooks.begin(context)
-        steps = OuterSteps(context, hooks, lambda dishes: problem.judge(dishes).attributes())
+        steps = OuterSteps(context, hooks, lambda dishes: data.judge(dishes).attributes())
         with one_torch_thread():
             learned = learn(
                 dishes,
-                problem.known,
+                data.known,
                 loop,
-                held_out=problem.held_out,
+                held_out=data.held_out,
                 seed=batch_seed,
-                engine=problem.engine,
+                engine=data.engine,
                 callbacks=[steps, *callbacks],
             )
-            outcome = problem.judge(learned.dishes)
-        hooks.end(context, outcome.attributes)
-        self._keep(problem, learned, outcome, goes_on=goes_on)
+            result = data.judge(learned.dishes)
+        hooks.end(context, result.attributes)
+        self._keep(data, learned, result, goes_on=goes_on)
         # Through the public method that the user called and scikit-learn's two wrappers.
-        _warn_of_divergence(outcome.statistic, stacklevel=6)
+        _warn_of_divergence(result.statistic, stacklevel=6)
         self._warn_unless_converged(stacklevel=6)
         return self
 
-    def _keep(self, problem: Problem, learned: Learned, outcome: Outcome, *, goes_on: bool) -> None:
+    def _keep(
+        self, data: FitData, learned: OuterLoopResult, result: FitResult, *, goes_on: bool
+    ) -> None:
         """Set fitted attributes, all at once, when nothing can fail any more."""
-        for name, value in outcome.attributes().items():
+        for name, value in result.attributes().items():
             setattr(self, name, value)
-        self.X_train_, self.y_train_, self.sample_weight_train_ = problem.truth
-        self.left_out_ = problem.left_out
-        self.engine_ = problem.engine.name
+        self.X_train_, self.y_train_, self.sample_weight_train_ = data.truth
+        self.left_out_ = data.left_out
+        self.engine_ = data.engine.name
         curve, history = learned.loss_curve.mean(axis=1), learned.history
         if goes_on:
             curve, history = np.r_[self.loss_curve_, curve], self.history_ + history
@@ -480,8 +491,8 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
             )
         return kept + [draw_dish(settings, seed) for seed in seeds[len(kept) :]]
 
-    def _leave_out(
-        self, truth: GroundTruth, random_state: np.random.RandomState, *, goes_on: bool
+    def _draw_left_out(
+        self, truth: EvaluatedMotifs, random_state: np.random.RandomState, *, goes_on: bool
     ) -> Mask:
         """Say which motifs each dish must not see: those that judge it, or all of them.
 
@@ -491,19 +502,23 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         left_out = np.zeros((self.n_dishes, n_motifs), dtype=bool)
         fresh = np.ones(n_motifs, dtype=bool)
         if goes_on:
-            columns = {key: i for i, key in enumerate(self.motif_space_.canonical(self.X_train_))}
-            keys = self.motif_space_.canonical(truth.X)
+            columns = {
+                key: i for i, key in enumerate(self.motif_space_.canonical_keys(self.X_train_))
+            }
+            keys = self.motif_space_.canonical_keys(truth.X)
             fresh = np.array([key not in columns for key in keys])
             before = self.left_out_[:, [columns[key] for key in keys if key in columns]]
             left_out[: len(before), ~fresh] = before
             left_out[len(before) :, ~fresh] = before.all(axis=0)
         held_out = np.asarray(left_out.all(axis=0))
         if self.early_stopping:
-            held_out[fresh] = hold_out(fresh.sum(), self.validation_fraction, random_state)
+            held_out[fresh] = draw_held_out(fresh.sum(), self.validation_fraction, random_state)
             self._check_held_out(truth.y, held_out)
         left_out[:, held_out] = self.early_stopping
         fresh &= ~held_out
-        left_out[:, fresh] = leave_out(self.n_dishes, fresh.sum(), self.leave_out, random_state)
+        left_out[:, fresh] = draw_left_out(
+            self.n_dishes, fresh.sum(), self.oob_fraction, random_state
+        )
         return left_out
 
     def _check_held_out(self, y: Losses, held_out: Mask) -> None:
