@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sk_petridish.estimators import NormalScores
 from sk_petridish._compat._torch import one_torch_thread
+from sk_petridish.estimators import NormalScores
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._base import History, Proposer
