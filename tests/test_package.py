@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from rooms import PICTURE, ROOMS, draw
 
 import sk_petridish
 import sk_petridish.search
@@ -52,25 +53,6 @@ def test_what_a_module_promises_exists_and_is_documented(name):
             assert inspect.getdoc(thing), f"{name}.{public} has no docstring"
 
 
-# What the modules of each room may import from the package, its private modules included
-# where it is the room's own. What reaches into other libraries is open to all.
-ROOMS = {
-    "_compat": set(),
-    "blueprints": set(),
-    "tasks": {"blueprints"},
-    "motifs": {"blueprints", "tasks"},
-    "dish": {"blueprints", "tasks"},
-    "datasets": set(),
-    "metrics": {"dish"},
-    "estimators": {"motifs", "dish", "blueprints", "tasks", "metrics"},
-    "baselines": set(),
-    "model_selection": {"metrics", "motifs", "estimators"},
-    "inspection": {"metrics", "motifs", "dish", "estimators"},
-    "search": {"metrics", "motifs", "estimators", "blueprints", "datasets", "inspection"},
-    ".": {"estimators"},
-}
-
-
 def imported_rooms(path):
     """Rooms of the package that a file imports from, in whatever way."""
     parts = path.relative_to(ROOT).parts[:-1]
@@ -94,19 +76,28 @@ def imported_rooms(path):
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_point_only_downwards(room):
-    folder = ROOT / "search" if room == "search" else ROOT / "sk_petridish" / room
-    files = list(folder.glob("*.py") if room == "." else folder.rglob("*.py"))
+    files = list((ROOT / ("" if room == "search" else "sk_petridish") / room).rglob("*.py"))
     assert files
     for path in files:
         assert set(imported_rooms(path)) <= ROOMS[room] | {room, "_compat"}, path
 
 
-def test_every_folder_is_a_room():
-    folders = [
-        path.name for path in (ROOT / "sk_petridish").iterdir() if (path / "__init__.py").exists()
-    ]
-    assert sorted(folders) == sorted(ROOMS.keys() - {"."})
+def test_rooms_stand_above_what_they_import_from():
+    below = list(ROOMS)
+    for room, others in ROOMS.items():
+        below.remove(room)
+        assert others <= set(below), room
+
+
+def test_every_folder_is_a_room_and_nothing_lies_beside():
+    folders = [path.parent.name for path in (ROOT / "sk_petridish").glob("*/__init__.py")]
+    assert sorted(folders) == sorted(ROOMS)
     assert [path.name for path in (ROOT / "sk_petridish").glob("*.py")] == ["__init__.py"]
+    assert set(imported_rooms(ROOT / "sk_petridish" / "__init__.py")) == {"estimators"}
+
+
+def test_the_picture_of_the_rooms_is_up_to_date():
+    assert PICTURE.read_text() == draw(), "run python tests/rooms.py"
 
 
 def test_importing_is_quiet_and_leaves_the_threads_of_torch_alone():
