@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ from ._structures import (
     Integers,
     Plan,
     Samples,
-    room_to_differentiate,
-    room_to_measure,
+    WorkspaceLayout,
+    plan_workspace,
 )
 from ._training import differentiate, measure
 from ._vectors import n_lanes_of
@@ -38,6 +39,10 @@ _SUMMED = 8
 _MAX_KEPT_BYTES = 2**27
 # Memory for derivatives with respect to losses, and for sums, on the way back.
 _MAX_PIECE_BYTES = 2**25
+
+# Numbers between the regions of a workspace, and what they hold: a test sets the former,
+# and so finds a kernel that writes out of its region.
+_N_GUARD, _GUARD = 0, 12345.0
 
 _measure, _differentiate = Kernel(measure), Kernel(differentiate)
 
@@ -118,9 +123,11 @@ class _Run:
         theta_init = network.initial_weights(dishes.draw_weights)
         self._train = _Packed(dishes.x_train, dishes.y_train, inner.n_batches, inner.loss)
         self._valid = _Packed(dishes.x_valid, dishes.y_valid, 1, inner.loss)
-        # Room for the longest frames, and one more.
+        # The longest frames, and one more: of zeros, carried from before the first.
         packed = self._train.samples, self._valid.samples
-        frame = int(network.programs.n_rows.max()) * max(len(samples.share) for samples in packed)
+        frame = int(network.programs.n_rows.max()) * max(
+            len(samples.sample_weight) for samples in packed
+        )
         # Plain numbers: kernels are compiled for the types that they are given.
         self._plan = Plan(
             n_motifs=network.n_motifs,
@@ -135,6 +142,7 @@ class _Run:
             l2=float(inner.l2),
             adam=inner.optimizer == "adam",
             loss=_LOSSES[inner.loss],
+            n_guard=_N_GUARD,
         )
         self._common = (
             network.programs,
@@ -160,8 +168,16 @@ class _Run:
         curves = np.empty((self._n_dishes, n_motifs, len(self._checkpoints), 3))
 
         def compute(first: int, last: int) -> None:
-            room = np.zeros(room_to_measure(self._plan), self._dtype)
-            _measure(first, last, *self._common, self._checkpoints, room, self._gradients, curves)
+            with self._workspace(plan_workspace(self._plan, 1)) as workspace:
+                _measure(
+                    first,
+                    last,
+                    *self._common,
+                    self._checkpoints,
+                    workspace,
+                    self._gradients,
+                    curves,
+                )
 
         self._share_out(compute, self._n_dishes * n_motifs)
         return curves
@@ -185,21 +201,24 @@ class _Run:
         ]
 
     def _differentiate(self, groups: Integers, weights: NDArray[np.float64], n_data: int) -> Floats:
-        """Give the gradients of groups of motif-networks, (n_groups, n_data)."""
+        """Return the gradients of groups of motif-networks, (n_groups, n_data)."""
         sums = np.zeros((len(groups), n_data), self._dtype)
 
         def compute(first: int, last: int) -> None:
-            room = np.zeros(room_to_differentiate(self._plan, n_data), self._dtype)
-            _differentiate(
-                groups[first],
-                groups[last - 1] + 1,
-                _SUMMED,
-                *self._common,
-                weights[first:last],
-                self._gradients,
-                room,
-                sums[first:last],
+            layout = plan_workspace(
+                self._plan, self._plan.steps, differentiates=True, n_data=n_data
             )
+            with self._workspace(layout) as workspace:
+                _differentiate(
+                    groups[first],
+                    groups[last - 1] + 1,
+                    _SUMMED,
+                    *self._common,
+                    weights[first:last],
+                    self._gradients,
+                    workspace,
+                    sums[first:last],
+                )
 
         self._share_out(compute, len(groups))
         return sums
@@ -226,6 +245,22 @@ class _Run:
             np.add.at(means.T, last, (of_group[:, :, 2] / (last + 1)).T)
             out[:, :, 0] += means[:, ::-1].cumsum(axis=1)[:, ::-1]
         return weights
+
+    @contextmanager
+    def _workspace(self, layout: WorkspaceLayout) -> Iterator[Floats]:
+        """Allocate a workspace, and look afterwards whether its guards are as they were."""
+        workspace = np.zeros(layout.size, self._dtype)
+        guards = [slice(end - self._plan.n_guard, end) for end in layout]
+        for guard in guards:
+            workspace[guard] = _GUARD
+        yield workspace
+        touched = [
+            name
+            for name, guard in zip(layout._fields, guards, strict=True)
+            if (workspace[guard] != _GUARD).any()
+        ]
+        if touched:
+            raise RuntimeError(f"A kernel wrote beyond the region in front of {touched}.")
 
     def _share_out(self, compute: Callable[[int, int], None], n: int) -> None:
         """Compute n items in contiguous pieces, by as many threads as there are jobs."""
@@ -256,11 +291,11 @@ class _Packed:
             )
         rows_x, rows_y = self._pack(x), self._pack(y)
         self._n_samples = x.shape[1] // n_batches
-        share = np.zeros(rows_x.shape[-1], rows_x.dtype)
+        sample_weight = np.zeros(rows_x.shape[-1], rows_x.dtype)
         n_compared = n_scored * (1 if loss == "cross_entropy" else y.shape[-1])
-        share[: self._n_samples] = 1 / (self._n_samples * n_compared)
+        sample_weight[: self._n_samples] = 1 / (self._n_samples * n_compared)
         self.samples = Samples(
-            rows_x.ravel(), rows_y.ravel(), share, n_batches, n_time_steps, n_scored
+            rows_x.ravel(), rows_y.ravel(), sample_weight, n_batches, n_time_steps, n_scored
         )
         self.sizes = [rows_x[0].size, rows_y[0].size]
 
@@ -280,7 +315,7 @@ class _Packed:
         unpacked = []
         for part, shape in zip(parts, self._shapes, strict=True):
             n_units = shape[-1]
-            row = len(self.samples.share)
+            row = len(self.samples.sample_weight)
             rows = part.reshape(shape[0], self._n_batches, -1, n_units, row)
             rows = np.moveaxis(rows[..., : self._n_samples], -1, 2)
             unpacked.append(np.ascontiguousarray(rows).reshape(shape))

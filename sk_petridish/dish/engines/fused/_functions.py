@@ -14,14 +14,14 @@ from numpy.polynomial import Chebyshev, Polynomial
 
 from ._compile import inlined
 from ._vectors import (
+    absolute,
     constant,
     exponent,
-    larger,
-    magnitude,
+    maximum,
     polynomial,
+    select_positive,
     shifter,
     times_power_of_two,
-    where_positive,
 )
 
 _LOG2_E = 1 / math.log(2)
@@ -72,7 +72,7 @@ _beyond_first = polynomial(
 @inlined
 def _reduce(x: Any) -> Any:
     """Write exp(x) as exp(r) * 2**k; give r and the shifted k."""
-    x = larger(constant(x, _LOWEST), x)
+    x = maximum(constant(x, _LOWEST), x)
     shifted = x * _LOG2_E + shifter(x)
     k = shifted - shifter(x)
     return (x - k * _LOG2_HIGH) - k * _LOG2_LOW, shifted
@@ -99,8 +99,8 @@ def log(x: Any) -> Any:
     k = exponent(x)
     m = times_power_of_two(x, shifter(x) - k)
     # From 1 <= m < 2 into 1 / sqrt(2) <= m <= sqrt(2).
-    k = where_positive(m - _ROOT_OF_TWO, k + 1.0, k)
-    m = where_positive(m - _ROOT_OF_TWO, m * 0.5, m)
+    k = select_positive(m - _ROOT_OF_TWO, k + 1.0, k)
+    m = select_positive(m - _ROOT_OF_TWO, m * 0.5, m)
     s = (m - 1.0) / (m + 1.0)
     square = s * s
     return k * _LOG2_HIGH + (k * _LOG2_LOW + (_beyond_first(square) * square * s + 2.0 * s))
@@ -109,26 +109,26 @@ def log(x: Any) -> Any:
 @inlined
 def sigmoid(x: Any) -> Any:
     """Compute 1 / (1 + exp(-x))."""
-    tail = exp_of_negative(-magnitude(x))
-    return where_positive(x, constant(x, 1.0), tail) / (1.0 + tail)
+    tail = exp_of_negative(-absolute(x))
+    return select_positive(x, constant(x, 1.0), tail) / (1.0 + tail)
 
 
 @inlined
 def exponential(x: Any) -> Any:
     """Compute exp(x), up to the largest number of single precision."""
-    tail = exp_of_negative(-magnitude(x))
-    return where_positive(x, 1.0 / tail, tail)
+    tail = exp_of_negative(-absolute(x))
+    return select_positive(x, 1.0 / tail, tail)
 
 
 @inlined
 def softplus(x: Any) -> Any:
     """Compute log(1 + exp(x))."""
-    return larger(x, constant(x, 0.0)) + log(1.0 + exp_of_negative(-magnitude(x)))
+    return maximum(x, constant(x, 0.0)) + log(1.0 + exp_of_negative(-absolute(x)))
 
 
 @inlined
 def tanh(x: Any) -> Any:
     """Compute hyperbolic tangents."""
-    grown = expm1_of_negative(-2.0 * magnitude(x))
+    grown = expm1_of_negative(-2.0 * absolute(x))
     size = -grown / (grown + 2.0)
-    return where_positive(x, size, -size)
+    return select_positive(x, size, -size)

@@ -17,16 +17,16 @@ from typing import Any, NamedTuple
 from ._compile import compiled, inlined
 from ._functions import expm1_of_negative, exponential, sigmoid, softplus, tanh
 from ._vectors import (
-    add_totals,
+    absolute,
+    add_reduced,
+    broadcast,
     constant,
     load,
-    magnitude,
     n_lanes,
-    root,
-    spread,
+    reduce_add,
+    select_positive,
+    sqrt,
     store,
-    total,
-    where_positive,
 )
 
 LINEAR, PROJECT, BIAS, ADD, MULTIPLY, BLEND = range(6)
@@ -90,32 +90,77 @@ class Layout(NamedTuple):
     n_scored: int
 
 
+class Op(NamedTuple):
+    """An instruction at one time step, with rows turned into places.
+
+    Parameters
+    ----------
+    kind : int
+        Which instruction.
+    y, n : int
+        Where its result begins, and the result's length.
+    a, b, c : int
+        Where its operands begin.
+    number : float
+        Its parameter, such as a slope.
+    weight : int
+        Its first weight.
+    n_in : int
+        How many rows the first operand has.
+    reads_input : bool
+        Whether that operand is the network's input: it has no tangent, since directions
+        are of weights, and in :func:`backward` no adjoint is wanted of it.
+    """
+
+    kind: int
+    y: int
+    n: int
+    a: int
+    b: int
+    c: int
+    number: Any
+    weight: int
+    n_in: int
+    reads_input: bool
+
+
 @inlined
 def _decode(code: Any, at: Any, t: int, k: int) -> Any:
-    """Read instruction k for time step t.
-
-    Returns
-    -------
-    tuple
-        Which one; where its result begins, and its length; where its operands begin;
-        its parameter; its first weight; how many rows its first operand has, and whether
-        this operand is the input.
-    """
-    c = k * N_COLUMNS
+    """Read instruction k for time step t."""
+    column = k * N_COLUMNS
+    # Operands of a carried node lie in the frame before: their first row is negative.
     frame = at.start + t * at.frame
-    first = code.instructions[c + FIRST]
-    return (
-        code.instructions[c + CODE],
-        frame + code.instructions[c + OUT] * at.row,
-        code.instructions[c + N_OUT] * at.row,
+    first = code.instructions[column + FIRST]
+    return Op(
+        code.instructions[column + CODE],
+        frame + code.instructions[column + OUT] * at.row,
+        code.instructions[column + N_OUT] * at.row,
         frame + first * at.row,
-        frame + code.instructions[c + SECOND] * at.row,
-        frame + code.instructions[c + THIRD] * at.row,
+        frame + code.instructions[column + SECOND] * at.row,
+        frame + code.instructions[column + THIRD] * at.row,
         code.parameters[k],
-        code.instructions[c + WEIGHT],
-        code.instructions[c + N_IN],
+        code.instructions[column + WEIGHT],
+        code.instructions[column + N_IN],
         (0 <= first) & (first < code.n_inputs),
     )
+
+
+# What each instruction computes. Written x' for the tangent of x along the direction, and
+# x* for its adjoint, the derivative of the loss L; W' and bias' are the direction's own
+# parts. Adjoints add up over the readers of a value. A tangent of an adjoint, x*', is by
+# the product rule the adjoint's formula with one factor after the other replaced by its
+# tangent.
+#
+# LINEAR   y = x W + bias      y' = x W' + bias' + x' W      x* += y* W^T    W* += x^T y*
+#          x*' += y*' W^T + y* W'^T       W*' += x^T y*' + x'^T y*      bias*' += sum y*'
+# PROJECT  LINEAR without its bias, BIAS  y = x + bias, y' = x' + bias', x* += y*
+# ADD      y = r (a + b)       y' = r (a' + b')              a* += r y*      b* += r y*
+# MULTIPLY y = a b             y' = a b' + a' b              a* += b y*      b* += a y*
+#          a*' += b y*' + b' y*
+# BLEND    y = c + a (b - c)   y' = c' + a (b' - c') + a' (b - c)
+#          a* += (b - c) y*    b* += a y*                    c* += (1 - a) y*
+# others   y = f(a)            y' = f'(a) a'                 a* += f'(a) y*
+#          a*' += f'(a) y*' + f"(a) a' y*
 
 
 @compiled
@@ -123,21 +168,21 @@ def forward(code: Any, at: Any, theta: Any, values: Any) -> None:
     """Compute the values of all frames."""
     for t in range(at.n_frames):
         for k in range(code.first, code.last):
-            kind, y, n, a, b, c, number, weight, n_in, _ = _decode(code, at, t, k)
-            if kind == LINEAR:
-                _linear(at.row, n_in, theta, weight, values, a, values, y, n)
-            elif kind == PROJECT:
-                _project(at.row, n_in, theta, weight, values, a, values, y, n)
-            elif kind == BIAS:
-                _bias(at.row, theta, weight, values, a, y, n)
-            elif kind == ADD:
-                _add(number, values, a, b, y, n)
-            elif kind == MULTIPLY:
-                _multiply(values, a, b, y, n)
-            elif kind == BLEND:
-                _blend(values, a, b, c, y, n)
+            op = _decode(code, at, t, k)
+            if op.kind == LINEAR:
+                _linear(at.row, op.n_in, theta, op.weight, values, op.a, values, op.y, op.n)
+            elif op.kind == PROJECT:
+                _project(at.row, op.n_in, theta, op.weight, values, op.a, values, op.y, op.n)
+            elif op.kind == BIAS:
+                _bias(at.row, theta, op.weight, values, op.a, op.y, op.n)
+            elif op.kind == ADD:
+                _add(op.number, values, op.a, op.b, op.y, op.n)
+            elif op.kind == MULTIPLY:
+                _multiply(values, op.a, op.b, op.y, op.n)
+            elif op.kind == BLEND:
+                _blend(values, op.a, op.b, op.c, op.y, op.n)
             else:
-                _activate(kind, number, values, a, y, n)
+                _activate(op.kind, op.number, values, op.a, op.y, op.n)
 
 
 @compiled
@@ -150,58 +195,64 @@ def backward(
     """
     for t in range(at.n_frames - 1, -1, -1):
         for k in range(code.last - 1, code.first - 1, -1):
-            kind, y, n, a, b, c, number, weight, n_in, of_input = _decode(code, at, t, k)
-            if kind <= PROJECT:
+            op = _decode(code, at, t, k)
+            if op.kind <= PROJECT:
                 if training:
-                    _linear_weights(at.row, n_in, values, a, adjoints, y, n, gradient, weight)
-                    if kind == LINEAR:
-                        bias = weight + n_in * (n // at.row)
-                        _linear_bias(at.row, adjoints, y, n, gradient, bias)
-                if not of_input:
-                    _linear_back(at.row, n_in, theta, weight, adjoints, y, adjoints, a, n)
-            elif kind == BIAS:
+                    _linear_weights(
+                        at.row, op.n_in, values, op.a, adjoints, op.y, op.n, gradient, op.weight
+                    )
+                    if op.kind == LINEAR:
+                        bias = op.weight + op.n_in * (op.n // at.row)
+                        _linear_bias(at.row, adjoints, op.y, op.n, gradient, bias)
+                if not op.reads_input:
+                    _linear_back(
+                        at.row, op.n_in, theta, op.weight, adjoints, op.y, adjoints, op.a, op.n
+                    )
+            elif op.kind == BIAS:
                 if training:
-                    _linear_bias(at.row, adjoints, y, n, gradient, weight)
-                _raise_all(adjoints, a, y, n)
-            elif kind == ADD:
-                _add_back(number, adjoints, a, b, y, n)
-            elif kind == MULTIPLY:
-                _multiply_back(values, adjoints, y, adjoints, a, b, n)
-            elif kind == BLEND:
-                _blend_back(1.0, values, adjoints, y, adjoints, a, b, c, n)
+                    _linear_bias(at.row, adjoints, op.y, op.n, gradient, op.weight)
+                _accumulate_rows(adjoints, op.a, op.y, op.n)
+            elif op.kind == ADD:
+                _add_back(op.number, adjoints, op.a, op.b, op.y, op.n)
+            elif op.kind == MULTIPLY:
+                _multiply_back(values, adjoints, op.y, adjoints, op.a, op.b, op.n)
+            elif op.kind == BLEND:
+                _blend_back(1.0, values, adjoints, op.y, adjoints, op.a, op.b, op.c, op.n)
             else:
-                _activate_back(kind, number, values, adjoints, a, y, n)
+                _activate_back(op.kind, op.number, values, adjoints, op.a, op.y, op.n)
 
 
 @compiled
-def forward_along(
-    code: Any, at: Any, theta: Any, direction: Any, values: Any, tangents: Any
-) -> None:
+def forward_jvp(code: Any, at: Any, theta: Any, direction: Any, values: Any, tangents: Any) -> None:
     """Compute the tangents of the values."""
     for t in range(at.n_frames):
         for k in range(code.first, code.last):
-            kind, y, n, a, b, c, number, weight, n_in, of_input = _decode(code, at, t, k)
-            if kind <= PROJECT:
-                if kind == LINEAR:
-                    _linear(at.row, n_in, direction, weight, values, a, tangents, y, n)
+            op = _decode(code, at, t, k)
+            if op.kind <= PROJECT:
+                if op.kind == LINEAR:
+                    _linear(
+                        at.row, op.n_in, direction, op.weight, values, op.a, tangents, op.y, op.n
+                    )
                 else:
-                    _project(at.row, n_in, direction, weight, values, a, tangents, y, n)
-                if not of_input:  # which does not move
-                    _linear_more(at.row, n_in, theta, weight, tangents, a, y, n)
-            elif kind == BIAS:
-                _bias(at.row, direction, weight, tangents, a, y, n)
-            elif kind == ADD:
-                _add(number, tangents, a, b, y, n)
-            elif kind == MULTIPLY:
-                _multiply_along(values, tangents, a, b, y, n)
-            elif kind == BLEND:
-                _blend_along(values, tangents, a, b, c, y, n)
+                    _project(
+                        at.row, op.n_in, direction, op.weight, values, op.a, tangents, op.y, op.n
+                    )
+                if not op.reads_input:  # which does not move
+                    _linear_more(at.row, op.n_in, theta, op.weight, tangents, op.a, op.y, op.n)
+            elif op.kind == BIAS:
+                _bias(at.row, direction, op.weight, tangents, op.a, op.y, op.n)
+            elif op.kind == ADD:
+                _add(op.number, tangents, op.a, op.b, op.y, op.n)
+            elif op.kind == MULTIPLY:
+                _multiply_jvp(values, tangents, op.a, op.b, op.y, op.n)
+            elif op.kind == BLEND:
+                _blend_jvp(values, tangents, op.a, op.b, op.c, op.y, op.n)
             else:
-                _activate_along(kind, number, values, tangents, a, y, n)
+                _activate_jvp(op.kind, op.number, values, tangents, op.a, op.y, op.n)
 
 
 @compiled
-def backward_along(
+def backward_jvp(
     code: Any,
     at: Any,
     theta: Any,
@@ -215,33 +266,65 @@ def backward_along(
     """Compute the tangents of all adjoints, and add up the gradient's own."""
     for t in range(at.n_frames - 1, -1, -1):
         for k in range(code.last - 1, code.first - 1, -1):
-            kind, y, n, a, b, c, number, weight, n_in, of_input = _decode(code, at, t, k)
+            op = _decode(code, at, t, k)
             # The product rule: each derivative with one of its factors moving.
-            if kind <= PROJECT:
-                _linear_weights(at.row, n_in, values, a, adjoint_tangents, y, n, product, weight)
-                if kind == LINEAR:
-                    bias = weight + n_in * (n // at.row)
-                    _linear_bias(at.row, adjoint_tangents, y, n, product, bias)
-                _linear_back(
-                    at.row, n_in, theta, weight, adjoint_tangents, y, adjoint_tangents, a, n
+            if op.kind <= PROJECT:
+                _linear_weights(
+                    at.row, op.n_in, values, op.a, adjoint_tangents, op.y, op.n, product, op.weight
                 )
-                _linear_back(at.row, n_in, direction, weight, adjoints, y, adjoint_tangents, a, n)
-                if not of_input:
-                    _linear_weights(at.row, n_in, tangents, a, adjoints, y, n, product, weight)
-            elif kind == BIAS:
-                _linear_bias(at.row, adjoint_tangents, y, n, product, weight)
-                _raise_all(adjoint_tangents, a, y, n)
-            elif kind == ADD:
-                _add_back(number, adjoint_tangents, a, b, y, n)
-            elif kind == MULTIPLY:
-                _multiply_back(values, adjoint_tangents, y, adjoint_tangents, a, b, n)
-                _multiply_back(tangents, adjoints, y, adjoint_tangents, a, b, n)
-            elif kind == BLEND:
-                _blend_back(1.0, values, adjoint_tangents, y, adjoint_tangents, a, b, c, n)
-                _blend_back(0.0, tangents, adjoints, y, adjoint_tangents, a, b, c, n)
+                if op.kind == LINEAR:
+                    bias = op.weight + op.n_in * (op.n // at.row)
+                    _linear_bias(at.row, adjoint_tangents, op.y, op.n, product, bias)
+                _linear_back(
+                    at.row,
+                    op.n_in,
+                    theta,
+                    op.weight,
+                    adjoint_tangents,
+                    op.y,
+                    adjoint_tangents,
+                    op.a,
+                    op.n,
+                )
+                _linear_back(
+                    at.row,
+                    op.n_in,
+                    direction,
+                    op.weight,
+                    adjoints,
+                    op.y,
+                    adjoint_tangents,
+                    op.a,
+                    op.n,
+                )
+                if not op.reads_input:
+                    _linear_weights(
+                        at.row, op.n_in, tangents, op.a, adjoints, op.y, op.n, product, op.weight
+                    )
+            elif op.kind == BIAS:
+                _linear_bias(at.row, adjoint_tangents, op.y, op.n, product, op.weight)
+                _accumulate_rows(adjoint_tangents, op.a, op.y, op.n)
+            elif op.kind == ADD:
+                _add_back(op.number, adjoint_tangents, op.a, op.b, op.y, op.n)
+            elif op.kind == MULTIPLY:
+                _multiply_back(values, adjoint_tangents, op.y, adjoint_tangents, op.a, op.b, op.n)
+                _multiply_back(tangents, adjoints, op.y, adjoint_tangents, op.a, op.b, op.n)
+            elif op.kind == BLEND:
+                _blend_back(
+                    1.0, values, adjoint_tangents, op.y, adjoint_tangents, op.a, op.b, op.c, op.n
+                )
+                _blend_back(0.0, tangents, adjoints, op.y, adjoint_tangents, op.a, op.b, op.c, op.n)
             else:
-                _activate_back_along(
-                    kind, number, values, tangents, adjoints, adjoint_tangents, a, y, n
+                _activate_back_jvp(
+                    op.kind,
+                    op.number,
+                    values,
+                    tangents,
+                    adjoints,
+                    adjoint_tangents,
+                    op.a,
+                    op.y,
+                    op.n,
                 )
 
 
@@ -259,7 +342,7 @@ def _linear(
     bias = weight + n_in * n_out
     for s in range(0, row, n_lanes(xs)):
         for j in range(n_out):
-            out = spread(xs, theta[bias + j])
+            out = broadcast(xs, theta[bias + j])
             out = _products(row, n_in, theta, weight + j, n_out, xs, a + s, out)
             store(ys, y + j * row + s, out)
 
@@ -272,7 +355,7 @@ def _project(
     n_out = n // row
     for s in range(0, row, n_lanes(xs)):
         for j in range(n_out):
-            out = spread(xs, 0.0)
+            out = broadcast(xs, 0.0)
             out = _products(row, n_in, theta, weight + j, n_out, xs, a + s, out)
             store(ys, y + j * row + s, out)
 
@@ -281,7 +364,7 @@ def _project(
 def _bias(row: int, theta: Any, weight: int, array: Any, a: int, y: int, n: int) -> None:
     """Compute y = x + bias."""
     for j in range(n // row):
-        bias = spread(array, theta[weight + j])
+        bias = broadcast(array, theta[weight + j])
         for s in range(j * row, (j + 1) * row, n_lanes(array)):
             store(array, y + s, load(array, a + s) + bias)
 
@@ -318,9 +401,9 @@ def _products(
 ) -> Any:
     """Add n weights, times a row each, to a vector."""
     # The first apart, since there is always one, and often no more.
-    out = out + spread(xs, theta[weight]) * load(xs, x)
+    out = out + broadcast(xs, theta[weight]) * load(xs, x)
     for i in range(1, n):
-        out = out + spread(xs, theta[weight + i * stride]) * load(xs, x + i * row)
+        out = out + broadcast(xs, theta[weight + i * stride]) * load(xs, x + i * row)
     return out
 
 
@@ -340,9 +423,9 @@ def _linear_weights(
         i, j = _next(row, i, j, y, stop)
         four = _product(row, xs, i, ys, j)
         i, j = _next(row, i, j, y, stop)
-        add_totals(gradient, weight + first, one, two, three, four)
+        add_reduced(gradient, weight + first, one, two, three, four)
     for k in range(n_products // 4 * 4, n_products):
-        gradient[weight + k] += total(_product(row, xs, i, ys, j))
+        gradient[weight + k] += reduce_add(_product(row, xs, i, ys, j))
         i, j = _next(row, i, j, y, stop)
 
 
@@ -357,7 +440,7 @@ def _product(row: int, xs: Any, i: int, ys: Any, j: int) -> Any:
 
 @inlined
 def _next(row: int, i: int, j: int, y: int, stop: int) -> Any:
-    """Give the rows that meet at the next weight: the next of y, or the first again."""
+    """Return the rows that meet at the next weight: the next of y, or the first again."""
     j += row
     return (i + row, y) if j == stop else (i, j)
 
@@ -367,7 +450,7 @@ def _linear_bias(row: int, ys: Any, y: int, n: int, gradient: Any, bias: int) ->
     """Add y, summed over samples, to the gradient."""
     n_out = n // row
     for j in range(0, n_out - 3, 4):
-        add_totals(
+        add_reduced(
             gradient,
             bias + j,
             _samples(row, ys, y + j * row),
@@ -376,7 +459,7 @@ def _linear_bias(row: int, ys: Any, y: int, n: int, gradient: Any, bias: int) ->
             _samples(row, ys, y + (j + 3) * row),
         )
     for j in range(n_out // 4 * 4, n_out):
-        gradient[bias + j] += total(_samples(row, ys, y + j * row))
+        gradient[bias + j] += reduce_add(_samples(row, ys, y + j * row))
 
 
 @inlined
@@ -389,18 +472,18 @@ def _samples(row: int, ys: Any, y: int) -> Any:
 
 @inlined
 def _add(number: Any, array: Any, a: int, b: int, y: int, n: int) -> None:
-    scale = spread(array, number)
+    scale = broadcast(array, number)
     for s in range(0, n, n_lanes(array)):
         store(array, y + s, scale * (load(array, a + s) + load(array, b + s)))
 
 
 @inlined
 def _add_back(number: Any, array: Any, a: int, b: int, y: int, n: int) -> None:
-    scale = spread(array, number)
+    scale = broadcast(array, number)
     for s in range(0, n, n_lanes(array)):
         part = scale * load(array, y + s)
-        _raise(array, a + s, part)
-        _raise(array, b + s, part)
+        _accumulate(array, a + s, part)
+        _accumulate(array, b + s, part)
 
 
 @inlined
@@ -410,7 +493,7 @@ def _multiply(values: Any, a: int, b: int, y: int, n: int) -> None:
 
 
 @inlined
-def _multiply_along(values: Any, tangents: Any, a: int, b: int, y: int, n: int) -> None:
+def _multiply_jvp(values: Any, tangents: Any, a: int, b: int, y: int, n: int) -> None:
     for s in range(0, n, n_lanes(values)):
         one = load(values, a + s) * load(tangents, b + s)
         store(tangents, y + s, one + load(tangents, a + s) * load(values, b + s))
@@ -422,8 +505,8 @@ def _multiply_back(factors: Any, ys: Any, y: int, xs: Any, a: int, b: int, n: in
         adjoint = load(ys, y + s)
         first, second = load(factors, a + s), load(factors, b + s)
         # One after the other, since both may be the same.
-        _raise(xs, a + s, adjoint * second)
-        _raise(xs, b + s, adjoint * first)
+        _accumulate(xs, a + s, adjoint * second)
+        _accumulate(xs, b + s, adjoint * first)
 
 
 @inlined
@@ -434,7 +517,7 @@ def _blend(values: Any, a: int, b: int, c: int, y: int, n: int) -> None:
 
 
 @inlined
-def _blend_along(values: Any, tangents: Any, a: int, b: int, c: int, y: int, n: int) -> None:
+def _blend_jvp(values: Any, tangents: Any, a: int, b: int, c: int, y: int, n: int) -> None:
     for s in range(0, n, n_lanes(values)):
         difference = load(values, b + s) - load(values, c + s)
         moving = load(tangents, b + s) - load(tangents, c + s)
@@ -450,9 +533,9 @@ def _blend_back(
     for s in range(0, n, n_lanes(xs)):
         adjoint, gate = load(ys, y + s), load(factors, a + s)
         difference = load(factors, b + s) - load(factors, c + s)
-        _raise(xs, a + s, adjoint * difference)
-        _raise(xs, b + s, adjoint * gate)
-        _raise(xs, c + s, adjoint * (one - gate))
+        _accumulate(xs, a + s, adjoint * difference)
+        _accumulate(xs, b + s, adjoint * gate)
+        _accumulate(xs, c + s, adjoint * (one - gate))
 
 
 @inlined
@@ -462,15 +545,15 @@ def _activation(kind: int, x: Any, parameter: Any) -> Any:
     if kind == TANH:
         return tanh(x)
     if kind == LEAKY_RELU:
-        return where_positive(x, x, parameter * x)
+        return select_positive(x, x, parameter * x)
     if kind == ELU:
-        return where_positive(x, x, expm1_of_negative(-magnitude(x)))
+        return select_positive(x, x, expm1_of_negative(-absolute(x)))
     if kind == SOFTPLUS:
         return softplus(x)
     if kind == EXP:
         return exponential(x)
     if kind == SQRT:
-        return root(x)
+        return sqrt(x)
     if kind == RECIPROCAL:
         return 1.0 / x
     return x + parameter
@@ -484,9 +567,9 @@ def _slope(kind: int, x: Any, y: Any, parameter: Any) -> Any:
     if kind == TANH:
         return 1.0 - y * y
     if kind == LEAKY_RELU:
-        return where_positive(x, constant(x, 1.0), parameter)
+        return select_positive(x, constant(x, 1.0), parameter)
     if kind == ELU:
-        return where_positive(x, constant(x, 1.0), y + 1.0)
+        return select_positive(x, constant(x, 1.0), y + 1.0)
     if kind == SOFTPLUS:
         return sigmoid(x)
     if kind == EXP:
@@ -506,7 +589,7 @@ def _curvature(kind: int, y: Any, slope: Any, parameter: Any) -> Any:
     if kind == TANH:
         return -2.0 * y * slope
     if kind == ELU:
-        return where_positive(y, constant(y, 0.0), slope)
+        return select_positive(y, constant(y, 0.0), slope)
     if kind == SOFTPLUS:
         return slope * (1.0 - slope)
     if kind == EXP:
@@ -520,16 +603,16 @@ def _curvature(kind: int, y: Any, slope: Any, parameter: Any) -> Any:
 
 @inlined
 def _activate(kind: int, number: Any, values: Any, a: int, y: int, n: int) -> None:
-    parameter = spread(values, number)
+    parameter = broadcast(values, number)
     for s in range(0, n, n_lanes(values)):
         store(values, y + s, _activation(kind, load(values, a + s), parameter))
 
 
 @inlined
-def _activate_along(
+def _activate_jvp(
     kind: int, number: Any, values: Any, tangents: Any, a: int, y: int, n: int
 ) -> None:
-    parameter = spread(values, number)
+    parameter = broadcast(values, number)
     for s in range(0, n, n_lanes(values)):
         slope = _slope(kind, load(values, a + s), load(values, y + s), parameter)
         store(tangents, y + s, slope * load(tangents, a + s))
@@ -539,14 +622,14 @@ def _activate_along(
 def _activate_back(
     kind: int, number: Any, values: Any, adjoints: Any, a: int, y: int, n: int
 ) -> None:
-    parameter = spread(values, number)
+    parameter = broadcast(values, number)
     for s in range(0, n, n_lanes(values)):
         slope = _slope(kind, load(values, a + s), load(values, y + s), parameter)
-        _raise(adjoints, a + s, slope * load(adjoints, y + s))
+        _accumulate(adjoints, a + s, slope * load(adjoints, y + s))
 
 
 @inlined
-def _activate_back_along(
+def _activate_back_jvp(
     kind: int,
     number: Any,
     values: Any,
@@ -557,21 +640,21 @@ def _activate_back_along(
     y: int,
     n: int,
 ) -> None:
-    parameter = spread(values, number)
+    parameter = broadcast(values, number)
     for s in range(0, n, n_lanes(values)):
         out = load(values, y + s)
         slope = _slope(kind, load(values, a + s), out, parameter)
         bend = _curvature(kind, out, slope, parameter) * load(tangents, a + s)
         moved = slope * load(adjoint_tangents, y + s) + bend * load(adjoints, y + s)
-        _raise(adjoint_tangents, a + s, moved)
+        _accumulate(adjoint_tangents, a + s, moved)
 
 
 @inlined
-def _raise(array: Any, at: int, vector: Any) -> None:
+def _accumulate(array: Any, at: int, vector: Any) -> None:
     store(array, at, load(array, at) + vector)
 
 
 @inlined
-def _raise_all(array: Any, a: int, y: int, n: int) -> None:
+def _accumulate_rows(array: Any, a: int, y: int, n: int) -> None:
     for s in range(0, n, n_lanes(array)):
-        _raise(array, a + s, load(array, y + s))
+        _accumulate(array, a + s, load(array, y + s))

@@ -1,6 +1,6 @@
 """Losses of the inner loop in the kernels, with their derivatives.
 
-Outputs and labels are rows of samples. ``share`` is what a number that is compared
+Outputs and labels are rows of samples. ``sample_weight`` is what a number that is compared
 contributes to the mean, one for each sample, zero for padding.
 """
 
@@ -12,15 +12,15 @@ from typing import Any
 from ._compile import compiled, inlined
 from ._functions import exp_of_negative, log
 from ._vectors import (
-    larger,
+    absolute,
+    broadcast,
     load,
-    magnitude,
+    maximum,
     n_lanes,
     product_of_all,
-    spread,
+    reduce_add,
+    select_positive,
     store,
-    total,
-    where_positive,
 )
 
 BCE, CROSS_ENTROPY, MSE = range(3)
@@ -32,7 +32,14 @@ _FACTORS = 40
 
 @compiled
 def loss(
-    kind: int, n_out: int, row: int, z: Any, y: Any, share: Any, adjoints: Any, with_value: bool
+    kind: int,
+    n_out: int,
+    row: int,
+    z: Any,
+    y: Any,
+    sample_weight: Any,
+    adjoints: Any,
+    with_value: bool,
 ) -> Any:
     """Compare outputs with labels, at one time step.
 
@@ -42,7 +49,7 @@ def loss(
         Which loss.
     n_out, row : int
         Rows of the output, and their length.
-    z, y, share : pointer
+    z, y, sample_weight : pointer
         Outputs, labels and what each sample contributes.
     adjoints : pointer
         Where the derivatives with respect to the outputs go.
@@ -56,10 +63,10 @@ def loss(
     """
     value = 0.0
     for s in range(0, row, n_lanes(z)):
-        part = load(share, s)
+        part = load(sample_weight, s)
         if kind == BCE:
             # A vector's first lane is never padding.
-            value += _bce(n_out, row, s, z, y, part, share[s], adjoints, with_value)
+            value += _bce(n_out, row, s, z, y, part, sample_weight[s], adjoints, with_value)
         elif kind == CROSS_ENTROPY:
             value += _cross_entropy(n_out, row, s, z, y, part, adjoints)
         else:
@@ -68,14 +75,14 @@ def loss(
 
 
 @compiled
-def loss_along(
+def loss_jvp(
     kind: int,
     n_out: int,
     row: int,
     z: Any,
     tangents: Any,
     y: Any,
-    share: Any,
+    sample_weight: Any,
     weight: Any,
     adjoints: Any,
     adjoint_tangents: Any,
@@ -89,9 +96,9 @@ def loss_along(
     ``weight`` times the gradient.
     """
     for s in range(0, row, n_lanes(z)):
-        part, ride = load(share, s), spread(z, weight)
+        part, ride = load(sample_weight, s), broadcast(z, weight)
         if kind == CROSS_ENTROPY:
-            _cross_entropy_along(
+            _cross_entropy_jvp(
                 n_out,
                 row,
                 s,
@@ -109,7 +116,7 @@ def loss_along(
             i = j * row + s
             moving, adjoint = load(tangents, i), load(adjoints, i)
             if kind == BCE:
-                tail = exp_of_negative(-magnitude(load(z, i)))
+                tail = exp_of_negative(-absolute(load(z, i)))
                 slope = tail / ((1.0 + tail) * (1.0 + tail))
                 moved = part * slope * moving + adjoint * ride
                 on_label = part * (moving + load(z, i) * ride)
@@ -128,43 +135,43 @@ def _bce(
     z: Any,
     y: Any,
     part: Any,
-    share: Any,
+    sample_weight: Any,
     adjoints: Any,
     with_value: bool,
 ) -> Any:
-    one, zero = spread(z, 1.0), spread(z, 0.0)
+    one, zero = broadcast(z, 1.0), broadcast(z, 0.0)
     # The logarithms of 1 + exp(-|z|) are added as the logarithm of the product, which is
     # kept less one: so it stays precise where the factors are close to one.
     linear, product = zero, zero
     logarithms = 0.0
     for j in range(n_out):
         logit, label = load(z, j * row + s), load(y, j * row + s)
-        tail = exp_of_negative(-magnitude(logit))
-        chance = where_positive(logit, one, tail) / (1.0 + tail)
+        tail = exp_of_negative(-absolute(logit))
+        chance = select_positive(logit, one, tail) / (1.0 + tail)
         store(adjoints, j * row + s, (chance - label) * part)
         if with_value:
-            linear = linear + larger(zero, logit) - label * logit
+            linear = linear + maximum(zero, logit) - label * logit
             product = product + tail + product * tail
             if j % _FACTORS == _FACTORS - 1:
-                logarithms += math.log1p(product_of_all(where_positive(part, product, zero)))
+                logarithms += math.log1p(product_of_all(select_positive(part, product, zero)))
                 product = zero
     if not with_value:
         return 0.0
-    logarithms += math.log1p(product_of_all(where_positive(part, product, zero)))
-    return total(linear * part) + logarithms * share
+    logarithms += math.log1p(product_of_all(select_positive(part, product, zero)))
+    return reduce_add(linear * part) + logarithms * sample_weight
 
 
 @inlined
 def _largest(n_out: int, row: int, s: int, rows: Any) -> Any:
     largest = load(rows, s)
     for j in range(1, n_out):
-        largest = larger(load(rows, j * row + s), largest)
+        largest = maximum(load(rows, j * row + s), largest)
     return largest
 
 
 @inlined
 def _sum(n_out: int, row: int, s: int, rows: Any) -> Any:
-    out = spread(rows, 0.0)
+    out = broadcast(rows, 0.0)
     for j in range(n_out):
         out = out + load(rows, j * row + s)
     return out
@@ -173,7 +180,7 @@ def _sum(n_out: int, row: int, s: int, rows: Any) -> Any:
 @inlined
 def _log_of_sum(n_out: int, row: int, s: int, z: Any) -> Any:
     """Compute the logarithm of the sum of the exponentials of all outputs."""
-    largest, out = _largest(n_out, row, s, z), spread(z, 0.0)
+    largest, out = _largest(n_out, row, s, z), broadcast(z, 0.0)
     for j in range(n_out):
         out = out + exp_of_negative(load(z, j * row + s) - largest)
     return largest + log(out)
@@ -182,17 +189,17 @@ def _log_of_sum(n_out: int, row: int, s: int, z: Any) -> Any:
 @inlined
 def _cross_entropy(n_out: int, row: int, s: int, z: Any, y: Any, part: Any, adjoints: Any) -> Any:
     mass, level = _sum(n_out, row, s, y), _log_of_sum(n_out, row, s, z)
-    out = spread(z, 0.0)
+    out = broadcast(z, 0.0)
     for j in range(n_out):
         surprise, label = level - load(z, j * row + s), load(y, j * row + s)
         chance = exp_of_negative(-surprise)
         store(adjoints, j * row + s, (chance * mass - label) * part)
         out = out + label * surprise * part
-    return total(out)
+    return reduce_add(out)
 
 
 @inlined
-def _cross_entropy_along(
+def _cross_entropy_jvp(
     n_out: int,
     row: int,
     s: int,
@@ -206,7 +213,7 @@ def _cross_entropy_along(
     label_adjoints: Any,
 ) -> None:
     mass, level = _sum(n_out, row, s, y), _log_of_sum(n_out, row, s, z)
-    drift = spread(z, 0.0)
+    drift = broadcast(z, 0.0)
     for j in range(n_out):
         chance = exp_of_negative(load(z, j * row + s) - level)
         drift = drift + chance * load(tangents, j * row + s)
@@ -221,9 +228,9 @@ def _cross_entropy_along(
 
 @inlined
 def _mse(n_out: int, row: int, s: int, z: Any, y: Any, part: Any, adjoints: Any) -> Any:
-    out = spread(z, 0.0)
+    out = broadcast(z, 0.0)
     for j in range(n_out):
         error = load(z, j * row + s) - load(y, j * row + s)
         store(adjoints, j * row + s, 2.0 * error * part)
         out = out + error * error * part
-    return total(out)
+    return reduce_add(out)

@@ -144,7 +144,7 @@ class Program:
         self.parameters.append(number)
 
     def operands(self, node: Node) -> list[int]:
-        """Give the first rows of what a node reads.
+        """Return the first rows of what a node reads.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class Program:
         """
         return [self._rows[source] for source in node.inputs]
 
-    def room(self, position: int) -> int:
+    def scratch(self, position: int) -> int:
         """Make room for an intermediate result.
 
         Parameters
@@ -227,7 +227,7 @@ def _fold(code: int, program: Program, position: int, node: Node, number: float)
         program.emit(LEAKY_RELU, position, [result], _COPY)
         return
     for operand in others[:-1]:
-        out = program.room(position)
+        out = program.scratch(position)
         program.emit(code, position, [result, operand], 1.0, out=out)
         result = out
     program.emit(code, position, [result, others[-1]], number)
@@ -268,11 +268,11 @@ def _minimum(program: Program, position: int, node: Node) -> None:
 def _extreme(program: Program, position: int, node: Node, sign: float) -> None:
     """Write the larger (or smaller) of two: one of them, plus what the other has more."""
     first, second = program.operands(node)
-    less, more, kept = (program.room(position) for _ in range(3))
+    less, more, kept = (program.scratch(position) for _ in range(3))
     _scaled(program, position, first, -1.0, out=less)
     program.emit(ADD, position, [second, less], sign, out=more)
     program.emit(LEAKY_RELU, position, [more], 0.0, out=kept)
-    signed = _scaled(program, position, kept, sign, out=program.room(position))
+    signed = _scaled(program, position, kept, sign, out=program.scratch(position))
     program.emit(ADD, position, [first, signed], 1.0)
 
 
@@ -282,7 +282,7 @@ def _blend(program: Program, position: int, node: Node) -> None:
 
 def _highway(program: Program, position: int, node: Node) -> None:
     carry, gate, candidate = program.operands(node)
-    opened = program.room(position)
+    opened = program.scratch(position)
     program.emit(SIGMOID, position, [gate], 1.0, out=opened)
     program.emit(BLEND, position, [opened, candidate, carry])
 
@@ -376,7 +376,7 @@ class FusedNetwork:
         )
 
     def _places(self, blocks: Iterable[Block]) -> Integers:
-        """Give where in theta_init the weights of a motif-network start from."""
+        """Return where in theta_init the weights of a motif-network start from."""
         places = []
         for block in blocks:
             if block not in self._blocks:

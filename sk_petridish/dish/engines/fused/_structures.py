@@ -1,4 +1,4 @@
-"""What kernels are given, and how the room that they work in is divided."""
+"""What kernels are given, and how the workspace that they write to is laid out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._compile import inlined
+
 Floats = NDArray[Any]
 Integers = NDArray[np.int64]
+
+# Numbers kept of each weight's update: itself, the gradient, and how the step depends on
+# Adam's two means.
+N_KEPT = 4
 
 
 class Programs(NamedTuple):
@@ -48,7 +54,7 @@ class Samples(NamedTuple):
         Inputs.
     y : ndarray of shape (n_dishes * n_batches * n_scored * n_outputs * row,)
         Labels, of every time step or of the last.
-    share : ndarray of shape (row,)
+    sample_weight : ndarray of shape (row,)
         What a number that is compared contributes to the mean loss; zero for padding.
     n_batches : int
         Mini-batches.
@@ -58,7 +64,7 @@ class Samples(NamedTuple):
 
     x: Floats
     y: Floats
-    share: Floats
+    sample_weight: Floats
     n_batches: int
     n_time_steps: int
     n_scored: int
@@ -88,6 +94,9 @@ class Plan(NamedTuple):
         Whether the optimiser is Adam.
     loss : int
         Which loss.
+    n_guard : int
+        Numbers left alone between the regions of a workspace: none, but in a test that
+        looks whether kernels leave them alone.
     """
 
     n_motifs: int
@@ -102,10 +111,11 @@ class Plan(NamedTuple):
     l2: float
     adam: bool
     loss: int
+    n_guard: int
 
 
-class Work(NamedTuple):
-    """Room for one motif-network at a time.
+class Workspace(NamedTuple):
+    """Where kernels work on one motif-network at a time.
 
     Parameters
     ----------
@@ -113,8 +123,8 @@ class Work(NamedTuple):
         Weights and Adam's means.
     values, adjoints : pointer to n_values numbers
         Frames.
-    path : pointer to 4 * n_weights numbers for every step that is kept
-        What the way back needs of the updates.
+    trajectory : pointer to 4 * n_weights numbers for every step that is kept
+        What the reverse sweep needs of the updates.
     """
 
     theta: Any
@@ -122,11 +132,11 @@ class Work(NamedTuple):
     second: Any
     values: Any
     adjoints: Any
-    path: Any
+    trajectory: Any
 
 
-class Back(NamedTuple):
-    """Room for the way back.
+class AdjointWorkspace(NamedTuple):
+    """Where the reverse sweep works.
 
     Parameters
     ----------
@@ -172,46 +182,128 @@ class Data(NamedTuple):
     ----------
     x, y : pointer
         Inputs and labels of one dish.
-    share : pointer
+    sample_weight : pointer
         As in :class:`Samples`.
     """
 
     x: Any
     y: Any
-    share: Any
+    sample_weight: Any
 
 
-def room_to_measure(plan: Plan) -> int:
-    """Give how many numbers of room :func:`measure` needs.
+class WorkspaceLayout(NamedTuple):
+    """Where each region of a workspace begins, in numbers from the workspace's own start.
 
     Parameters
     ----------
-    plan : Plan
-        Sizes.
-
-    Returns
-    -------
-    int
-        Numbers.
+    theta, first, second, values, adjoints, trajectory : int
+        The regions of :class:`Workspace`.
+    gradient : int
+        Gradient of the weights, where it is not kept.
+    theta_adjoint, first_adjoint, second_adjoint, direction, tangents, adjoint_tangents : int
+        The regions of :class:`AdjointWorkspace`.
+    data : int
+        Adjoints of a dish's data, of one motif-network.
+    size : int
+        Numbers of the whole workspace.
     """
-    # Weights, Adam's means and the gradient; the path of one step.
-    return (4 + 4) * plan.n_weights + 2 * plan.n_values
+
+    theta: int
+    first: int
+    second: int
+    values: int
+    adjoints: int
+    trajectory: int
+    gradient: int
+    theta_adjoint: int
+    first_adjoint: int
+    second_adjoint: int
+    direction: int
+    tangents: int
+    adjoint_tangents: int
+    data: int
+    size: int
 
 
-def room_to_differentiate(plan: Plan, n_data: int) -> int:
-    """Give how many numbers of room :func:`differentiate` needs.
+@inlined
+def lay_out(plan: Any, n_steps: int, n_adjoint: int, n_data: int) -> Any:
+    """Lay out a workspace, and so count its numbers.
+
+    Kernels take the regions' places from here, and Python the size to allocate, so that
+    the two cannot differ: kernels write through pointers, which nothing else checks. In
+    front of each region, and behind the last, ``plan.n_guard`` numbers are left alone.
 
     Parameters
     ----------
     plan : Plan
         Sizes.
+    n_steps : int
+        Inner steps whose updates are kept.
+    n_adjoint : int
+        1 where training is differentiated, 0 where losses are only measured.
     n_data : int
-        Numbers of a dish's data, training and validation, inputs and labels.
+        Numbers of a dish's data, training and validation, inputs and labels, whose
+        adjoints are added up; 0 where there are none.
 
     Returns
     -------
-    int
-        Numbers.
+    WorkspaceLayout
+        Where everything lies.
     """
-    # As many again on the way back, the gradient's adjoint for the gradient.
-    return (8 + 4 * plan.steps) * plan.n_weights + 4 * plan.n_values + n_data
+    weights, frames, guard = plan.n_weights, plan.n_values, plan.n_guard
+    theta = guard
+    first = theta + weights + guard
+    second = first + weights + guard
+    values = second + weights + guard
+    adjoints = values + frames + guard
+    trajectory = adjoints + frames + guard
+    gradient = trajectory + N_KEPT * weights * n_steps + guard
+    theta_adjoint = gradient + weights + guard
+    first_adjoint = theta_adjoint + n_adjoint * weights + guard
+    second_adjoint = first_adjoint + n_adjoint * weights + guard
+    direction = second_adjoint + n_adjoint * weights + guard
+    tangents = direction + n_adjoint * weights + guard
+    adjoint_tangents = tangents + n_adjoint * frames + guard
+    data = adjoint_tangents + n_adjoint * frames + guard
+    return WorkspaceLayout(
+        theta,
+        first,
+        second,
+        values,
+        adjoints,
+        trajectory,
+        gradient,
+        theta_adjoint,
+        first_adjoint,
+        second_adjoint,
+        direction,
+        tangents,
+        adjoint_tangents,
+        data,
+        data + n_data + guard,
+    )
+
+
+def plan_workspace(
+    plan: Plan, n_steps: int, *, differentiates: bool = False, n_data: int = 0
+) -> WorkspaceLayout:
+    """Return the layout of a workspace, for Python.
+
+    Parameters
+    ----------
+    plan : Plan
+        Sizes.
+    n_steps : int
+        Inner steps whose updates are kept.
+    differentiates : bool, default=False
+        Whether training is differentiated.
+    n_data : int, default=0
+        Numbers of a dish's data.
+
+    Returns
+    -------
+    WorkspaceLayout
+        What :func:`lay_out` returns in kernels.
+    """
+    layout: WorkspaceLayout = lay_out.py_func(plan, n_steps, int(differentiates), n_data)
+    return layout

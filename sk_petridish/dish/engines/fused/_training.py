@@ -9,45 +9,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._compile import compiled, inlined
-from ._instructions import Code, Layout, backward, backward_along, forward, forward_along
-from ._losses import loss, loss_along
-from ._structures import Back, Data, Floats, Integers, Motif, Work
+from ._instructions import Code, Layout, backward, backward_jvp, forward, forward_jvp
+from ._losses import loss, loss_jvp
+from ._structures import (
+    N_KEPT,
+    AdjointWorkspace,
+    Data,
+    Floats,
+    Integers,
+    Motif,
+    Workspace,
+    lay_out,
+)
 from ._updates import update, update_back
-from ._vectors import address, beyond, load, n_lanes, spread, store
+from ._vectors import address, broadcast, load, n_lanes, offset, store
 
 
 @inlined
-def _work(plan: Any, n_kept: int, room: Any) -> Any:
-    """Lay out the room for one motif-network; give where the room behind it begins."""
-    n = plan.n_weights
-    values = beyond(room, 3 * n)
-    path = beyond(values, 2 * plan.n_values)
-    work = Work(
-        room, beyond(room, n), beyond(room, 2 * n), values, beyond(values, plan.n_values), path
+def _workspace(layout: Any, base: Any) -> Any:
+    """Find the regions that training needs."""
+    return Workspace(
+        offset(base, layout.theta),
+        offset(base, layout.first),
+        offset(base, layout.second),
+        offset(base, layout.values),
+        offset(base, layout.adjoints),
+        offset(base, layout.trajectory),
     )
-    return work, beyond(path, 4 * n * n_kept)
 
 
 @inlined
-def _back(plan: Any, room: Any) -> Any:
-    """Lay out the room for the way back; give where the room behind it begins."""
-    n = plan.n_weights
-    tangents = beyond(room, 4 * n)
-    back = Back(
-        room,
-        beyond(room, n),
-        beyond(room, 2 * n),
-        beyond(room, 3 * n),
-        tangents,
-        beyond(tangents, plan.n_values),
+def _adjoint_workspace(layout: Any, base: Any) -> Any:
+    """Find the regions that the reverse sweep needs."""
+    return AdjointWorkspace(
+        offset(base, layout.theta_adjoint),
+        offset(base, layout.first_adjoint),
+        offset(base, layout.second_adjoint),
+        offset(base, layout.direction),
+        offset(base, layout.tangents),
+        offset(base, layout.adjoint_tangents),
     )
-    return back, beyond(tangents, 2 * plan.n_values)
 
 
 @inlined
 def _lengths(plan: Any, samples: Any) -> Any:
-    """Give how many numbers a dish's inputs and labels are."""
-    n_rows = samples.n_batches * len(samples.share)
+    """Return how many numbers a dish's inputs and labels are."""
+    n_rows = samples.n_batches * len(samples.sample_weight)
     n_x, n_y = samples.n_time_steps * plan.n_inputs, samples.n_scored * plan.n_outputs
     return n_rows * n_x, n_rows * n_y
 
@@ -57,22 +64,23 @@ def _data(plan: Any, samples: Any, d: int) -> Any:
     """Find the data of a dish."""
     n_x, n_y = _lengths(plan, samples)
     return Data(
-        beyond(address(samples.x), d * n_x),
-        beyond(address(samples.y), d * n_y),
-        address(samples.share),
+        offset(address(samples.x), d * n_x),
+        offset(address(samples.y), d * n_y),
+        address(samples.sample_weight),
     )
 
 
 @inlined
-def _adjoints(plan: Any, samples: Any, room: Any) -> Any:
-    """Lay out the adjoints of a dish's data; give where the room behind them begins."""
+def _data_adjoints(plan: Any, samples: Any, base: Any) -> Any:
+    """Find the adjoints of a dish's data; those of other samples may follow."""
     n_x, n_y = _lengths(plan, samples)
-    return Data(room, beyond(room, n_x), address(samples.share)), beyond(room, n_x + n_y)
+    adjoints = Data(base, offset(base, n_x), address(samples.sample_weight))
+    return adjoints, offset(base, n_x + n_y)
 
 
 @inlined
 def _layout(plan: Any, n_rows: int, samples: Any) -> Any:
-    row = len(samples.share)
+    row = len(samples.sample_weight)
     return Layout(plan.start, n_rows * row, row, samples.n_time_steps, samples.n_scored)
 
 
@@ -101,13 +109,13 @@ def _motif(programs: Any, plan: Any, m: int, train: Any, valid: Any) -> Any:
 def _kept(plan: Any, gradients: Any, network: int, step: int, otherwise: Any) -> Any:
     """Find where the gradient of a step is kept, if it is."""
     if network < len(gradients):
-        return beyond(address(gradients), (network * plan.steps + step) * plan.n_weights)
+        return offset(address(gradients), (network * plan.steps + step) * plan.n_weights)
     return otherwise
 
 
 @inlined
 def _clear(pointer: Any, n: int) -> None:
-    zero = spread(pointer, 0.0)
+    zero = broadcast(pointer, 0.0)
     for s in range(0, n, n_lanes(pointer)):
         store(pointer, s, zero)
 
@@ -137,7 +145,7 @@ def _begin(programs: Any, m: int, theta_init: Any, work: Any, n_weights: int) ->
 
 @inlined
 def _scored(plan: Any, code: Any, at: Any, batch: int, scored: int) -> Any:
-    """Give where the outputs and labels begin of a time step that has labels."""
+    """Return where the outputs and labels begin of a time step that has labels."""
     t = at.n_frames - at.n_scored + scored
     z = at.start + t * at.frame + code.out * at.row
     return z, (batch * at.n_scored + scored) * plan.n_outputs * at.row
@@ -151,10 +159,10 @@ def _evaluate(
     length = plan.n_inputs * at.row
     for t in range(at.n_frames):
         x = (batch * at.n_frames + t) * length
-        _move(beyond(work.values, at.start + t * at.frame), beyond(data.x, x), length)
+        _move(offset(work.values, at.start + t * at.frame), offset(data.x, x), length)
     forward(code, at, work.theta, work.values)
     # Those of what is carried from before the first frame are added up, but never read.
-    _clear(beyond(work.adjoints, at.start), at.n_frames * at.frame)
+    _clear(offset(work.adjoints, at.start), at.n_frames * at.frame)
     value = 0.0
     for scored in range(at.n_scored):
         z, y = _scored(plan, code, at, batch, scored)
@@ -162,21 +170,21 @@ def _evaluate(
             plan.loss,
             plan.n_outputs,
             at.row,
-            beyond(work.values, z),
-            beyond(data.y, y),
-            data.share,
-            beyond(work.adjoints, z),
+            offset(work.values, z),
+            offset(data.y, y),
+            data.sample_weight,
+            offset(work.adjoints, z),
             with_value,
         )
     return value
 
 
 @compiled
-def _learn(plan: Any, motif: Any, step: int, work: Any, gradient: Any, path: Any) -> None:
+def _learn(plan: Any, motif: Any, step: int, work: Any, gradient: Any, trajectory: Any) -> None:
     """Update the weights, after the training loss was computed; leave their gradient."""
     _clear(gradient, motif.n_weights)
     backward(motif.code, motif.train, work.theta, work.values, work.adjoints, gradient, True)
-    update(plan, step, motif.n_weights, work, gradient, path)
+    update(plan, step, motif.n_weights, work, gradient, trajectory)
 
 
 @compiled
@@ -200,25 +208,25 @@ def _evaluate_back(
     length = plan.n_inputs * at.row
     for t in range(at.n_frames):
         # The input does not move; other frames may have left something here.
-        _clear(beyond(back.tangents, at.start + t * at.frame), length)
-    forward_along(code, at, work.theta, back.direction, work.values, back.tangents)
-    _clear(beyond(back.adjoint_tangents, at.start), at.n_frames * at.frame)
+        _clear(offset(back.tangents, at.start + t * at.frame), length)
+    forward_jvp(code, at, work.theta, back.direction, work.values, back.tangents)
+    _clear(offset(back.adjoint_tangents, at.start), at.n_frames * at.frame)
     for scored in range(at.n_scored):
         z, y = _scored(plan, code, at, batch, scored)
-        loss_along(
+        loss_jvp(
             plan.loss,
             plan.n_outputs,
             at.row,
-            beyond(work.values, z),
-            beyond(back.tangents, z),
-            beyond(data.y, y),
-            data.share,
+            offset(work.values, z),
+            offset(back.tangents, z),
+            offset(data.y, y),
+            data.sample_weight,
             weight,
-            beyond(work.adjoints, z),
-            beyond(back.adjoint_tangents, z),
-            beyond(adjoints.y, y),
+            offset(work.adjoints, z),
+            offset(back.adjoint_tangents, z),
+            offset(adjoints.y, y),
         )
-    backward_along(
+    backward_jvp(
         code,
         at,
         work.theta,
@@ -231,8 +239,8 @@ def _evaluate_back(
     )
     for t in range(at.n_frames):
         x = (batch * at.n_frames + t) * length
-        moved = beyond(back.adjoint_tangents, at.start + t * at.frame)
-        _add(beyond(adjoints.x, x), moved, length)
+        moved = offset(back.adjoint_tangents, at.start + t * at.frame)
+        _add(offset(adjoints.x, x), moved, length)
 
 
 def measure(
@@ -244,7 +252,7 @@ def measure(
     train: Any,
     valid: Any,
     checkpoints: Integers,
-    room: Floats,
+    workspace: Floats,
     gradients: Floats,
     curves: NDArray[np.float64],
 ) -> None:
@@ -264,19 +272,21 @@ def measure(
         Data.
     checkpoints : ndarray of shape (n_checkpoints,), int64
         Steps at which to record, ascending; the last is the number of steps.
-    room : ndarray of shape (room_to_measure(plan),)
-        Room, zero at first.
+    workspace : ndarray of shape (size,)
+        As large as :func:`lay_out` says for one step that is kept; zero at first, so that
+        what is carried from before the first time step is.
     gradients : ndarray of shape (n_kept, steps * n_weights)
         Where the gradients of the weights go, for the first n_kept motif-networks.
     curves : ndarray of shape (n_dishes, n_motifs, n_checkpoints, 3), float64
         Where training loss, validation loss and mean training loss go.
     """
-    work, scratch = _work(plan, 1, address(room))
+    layout, base = lay_out(plan, 1, 0, 0), address(workspace)
+    work, scratch = _workspace(layout, base), offset(base, layout.gradient)
     for network in range(first, last):
         d, m = network // plan.n_motifs, network % plan.n_motifs
         motif = _motif(programs, plan, m, train, valid)
         seen, unseen = _data(plan, train, d), _data(plan, valid, d)
-        theta = beyond(address(theta_init), d * plan.n_initial)
+        theta = offset(address(theta_init), d * plan.n_initial)
         _begin(programs, m, theta, work, motif.n_weights)
         summed, recorded = 0.0, 0
         for step in range(plan.steps + 1):
@@ -293,11 +303,11 @@ def measure(
             summed += value
             if step < plan.steps:
                 gradient = _kept(plan, gradients, network, step, scratch)
-                _learn(plan, motif, step, work, gradient, work.path)
+                _learn(plan, motif, step, work, gradient, work.trajectory)
 
 
 @inlined
-def _train_again(
+def _replay_training(
     plan: Any,
     motif: Any,
     network: int,
@@ -307,19 +317,19 @@ def _train_again(
     scratch: Any,
     work: Any,
 ) -> None:
-    """Repeat the training of a motif-network, and note its path down."""
+    """Repeat the training of a motif-network, and note its trajectory down."""
     for step in range(plan.steps):
-        path = beyond(work.path, 4 * motif.n_weights * step)
+        trajectory = offset(work.trajectory, N_KEPT * motif.n_weights * step)
         gradient = _kept(plan, gradients, network, step, scratch)
         if network < len(gradients):
-            update(plan, step, motif.n_weights, work, gradient, path)
+            update(plan, step, motif.n_weights, work, gradient, trajectory)
         else:
             _evaluate(plan, motif.code, motif.train, seen, step % n_batches, work, False)
-            _learn(plan, motif, step, work, gradient, path)
+            _learn(plan, motif, step, work, gradient, trajectory)
 
 
 @inlined
-def _go_back(
+def _reverse_sweep(
     plan: Any,
     motif: Any,
     weights: Any,
@@ -338,9 +348,9 @@ def _go_back(
     _clear(back.direction, n)
     for step in range(plan.steps, -1, -1):
         if step < plan.steps:
-            path = beyond(work.path, 4 * n * step)
-            update_back(plan, n, path, back)
-            _move(work.theta, path, n)
+            trajectory = offset(work.trajectory, N_KEPT * n * step)
+            update_back(plan, n, trajectory, back)
+            _move(work.theta, trajectory, n)
         weight = weights[step, 0]
         if step < plan.steps or weight != 0.0:
             at, batch = motif.train, step % n_batches
@@ -366,13 +376,13 @@ def differentiate(
     valid: Any,
     weights: NDArray[np.float64],
     gradients: Floats,
-    room: Floats,
+    workspace: Floats,
     sums: Floats,
 ) -> None:
     """Carry derivatives with respect to the losses back to the data.
 
     The training of every motif-network is repeated, by its gradients where they were
-    kept, and its path noted down. The way back takes one step at a time: with the adjoints
+    kept, and its trajectory noted down. The way back takes one step at a time: with the adjoints
     of the weights and of Adam's means after a step, those before it follow number by
     number, and so does the adjoint of the gradient; what this does to the weights and to
     the data is the derivative, along it, of forward and backward pass.
@@ -390,30 +400,31 @@ def differentiate(
         step, and after the last.
     gradients : ndarray of shape (n_kept, steps * n_weights)
         Gradients of the weights, as :func:`measure` left them.
-    room : ndarray of shape (room_to_differentiate(plan, n_data),)
-        Room, zero at first.
+    workspace : ndarray of shape (size,)
+        As large as :func:`lay_out` says for all steps; zero at first.
     sums : ndarray of shape (last - first, n_data)
         Where the sums over the motif-networks of a group go, zero at first: derivatives
         with respect to training inputs and labels, and to those for validation, laid out
         as these.
     """
-    work, rest = _work(plan, plan.steps, address(room))
-    back, scratch = _back(plan, rest)
-    own, n_data = beyond(scratch, plan.n_weights), sums.shape[1]
+    n_data = sums.shape[1]
+    layout, base = lay_out(plan, plan.steps, 1, n_data), address(workspace)
+    work, back = _workspace(layout, base), _adjoint_workspace(layout, base)
+    scratch, own = offset(base, layout.gradient), offset(base, layout.data)
     n_groups = (plan.n_motifs + n_summed - 1) // n_summed
     for group in range(first, last):
         d, begin = group // n_groups, group % n_groups * n_summed
         seen, unseen = _data(plan, train, d), _data(plan, valid, d)
-        seen_adjoints, after = _adjoints(plan, train, own)
-        unseen_adjoints, _ = _adjoints(plan, valid, after)
+        seen_adjoints, after = _data_adjoints(plan, train, own)
+        unseen_adjoints, _ = _data_adjoints(plan, valid, after)
         data, adjoints = (seen, unseen), (seen_adjoints, unseen_adjoints)
-        theta = beyond(address(theta_init), d * plan.n_initial)
+        theta = offset(address(theta_init), d * plan.n_initial)
         for m in range(begin, min(begin + n_summed, plan.n_motifs)):
             motif, network = _motif(programs, plan, m, train, valid), d * plan.n_motifs + m
             _begin(programs, m, theta, work, motif.n_weights)
-            _train_again(plan, motif, network, seen, train.n_batches, gradients, scratch, work)
+            _replay_training(plan, motif, network, seen, train.n_batches, gradients, scratch, work)
             _clear(own, n_data)
-            _go_back(
+            _reverse_sweep(
                 plan,
                 motif,
                 weights[group - first, m - begin],

@@ -7,11 +7,11 @@ from typing import Any
 from sk_petridish.dish._inner_loop import BETA_1, BETA_2, EPSILON, UNDER_ROOT
 
 from ._compile import compiled
-from ._vectors import load, n_lanes, root, spread, store
+from ._vectors import broadcast, load, n_lanes, sqrt, store
 
 
 @compiled
-def update(plan: Any, step: int, n: int, work: Any, gradient: Any, path: Any) -> None:
+def update(plan: Any, step: int, n: int, work: Any, gradient: Any, trajectory: Any) -> None:
     """Make one step.
 
     Parameters
@@ -19,49 +19,54 @@ def update(plan: Any, step: int, n: int, work: Any, gradient: Any, path: Any) ->
     plan : Plan
         Learning rate, penalty and optimiser.
     step : int
-        Steps made before this one.
+        Steps increment before this one.
     n : int
         Number of weights, padded.
-    work : Work
+    work : Workspace
         Weights and Adam's means.
     gradient : pointer
         Gradient of the loss.
-    path : pointer
+    trajectory : pointer
         Where what the way back needs goes: weights, gradient, and how the step depends
         on either mean.
     """
+    # Eq. 1 with Adam: g = dL/dtheta + l2 theta; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
+    # theta -= lr M m / (r + eps), where M = 1 / (1 - b1^(t+1)), V = 1 / (1 - b2^(t+1)) and
+    # r = sqrt(V v + tiny).
     theta = work.theta
-    rate, penalty = spread(theta, plan.lr), spread(theta, plan.l2)
+    rate, penalty = broadcast(theta, plan.lr), broadcast(theta, plan.l2)
     if not plan.adam:
         for s in range(0, n, n_lanes(theta)):
             weight = load(theta, s)
-            store(path, s, weight)
+            store(trajectory, s, weight)
             slope = load(gradient, s) + penalty * weight
             store(theta, s, weight - rate * slope)
         return
-    mean_scale = spread(theta, 1 / (1 - BETA_1 ** (step + 1)))
-    square_scale = spread(theta, 1 / (1 - BETA_2 ** (step + 1)))
+    mean_scale = broadcast(theta, 1 / (1 - BETA_1 ** (step + 1)))
+    square_scale = broadcast(theta, 1 / (1 - BETA_2 ** (step + 1)))
     for s in range(0, n, n_lanes(theta)):
         weight = load(theta, s)
         slope = load(gradient, s) + penalty * weight
         mean = BETA_1 * load(work.first, s) + (1 - BETA_1) * slope
         square = BETA_2 * load(work.second, s) + (1 - BETA_2) * slope * slope
-        width = root(square * square_scale + UNDER_ROOT)
-        # One division for both: divisions and roots are what takes time here.
-        inverse = 1.0 / (width * (width + EPSILON))
-        reach = rate * mean_scale * (inverse * width)
-        made = reach * mean
+        root_v = sqrt(square * square_scale + UNDER_ROOT)
+        # theta depends on m by -step_scale = -lr M / (r + eps), and on v by
+        # lr M m V / (2 r (r + eps)^2) = increment V inverse / 2. One division serves both:
+        # divisions and roots are what takes time here.
+        inverse = 1.0 / (root_v * (root_v + EPSILON))
+        step_scale = rate * mean_scale * (inverse * root_v)
+        increment = step_scale * mean
         store(work.first, s, mean)
         store(work.second, s, square)
-        store(theta, s, weight - made)
-        store(path, s, weight)
-        store(path, n + s, slope)
-        store(path, 2 * n + s, reach)
-        store(path, 3 * n + s, 0.5 * made * square_scale * inverse)
+        store(theta, s, weight - increment)
+        store(trajectory, s, weight)
+        store(trajectory, n + s, slope)
+        store(trajectory, 2 * n + s, step_scale)
+        store(trajectory, 3 * n + s, 0.5 * increment * square_scale * inverse)
 
 
 @compiled
-def update_back(plan: Any, n: int, path: Any, back: Any) -> None:
+def update_back(plan: Any, n: int, trajectory: Any, back: Any) -> None:
     """Carry adjoints back through one step.
 
     Parameters
@@ -70,21 +75,25 @@ def update_back(plan: Any, n: int, path: Any, back: Any) -> None:
         Learning rate, penalty and optimiser.
     n : int
         Number of weights, padded.
-    path : pointer
+    trajectory : pointer
         What :func:`update` left.
-    back : Back
-        Adjoints of the weights and of Adam's means, after the step and then before it,
-        but for what reaches the weights through the gradient, whose adjoint becomes the
-        direction.
+    back : AdjointWorkspace
+        In: adjoints of the weights and of Adam's means after the step. Out: those before
+        it, and in ``direction`` the adjoint of the gradient. What reaches the weights
+        through the gradient is still missing; it is the loss's second derivative along
+        ``direction``.
     """
-    rate, penalty = spread(path, plan.lr), spread(path, plan.l2)
-    for s in range(0, n, n_lanes(path)):
+    # With x* the adjoint of x: m* -= theta* dtheta/dm and v* += theta* |dtheta/dv|, both kept by
+    # the update; then g* = (1 - b1) m* + 2 (1 - b2) g v*, m* becomes b1 m*, v* becomes b2 v*, and
+    # theta* += l2 g*. Without Adam g* = -lr theta*.
+    rate, penalty = broadcast(trajectory, plan.lr), broadcast(trajectory, plan.l2)
+    for s in range(0, n, n_lanes(trajectory)):
         weight = load(back.theta, s)
         slope = -rate * weight
         if plan.adam:
-            mean = load(back.first, s) - weight * load(path, 2 * n + s)
-            square = load(back.second, s) + weight * load(path, 3 * n + s)
-            slope = (1 - BETA_1) * mean + 2 * (1 - BETA_2) * load(path, n + s) * square
+            mean = load(back.first, s) - weight * load(trajectory, 2 * n + s)
+            square = load(back.second, s) + weight * load(trajectory, 3 * n + s)
+            slope = (1 - BETA_1) * mean + 2 * (1 - BETA_2) * load(trajectory, n + s) * square
             store(back.first, s, BETA_1 * mean)
             store(back.second, s, BETA_2 * square)
         store(back.direction, s, slope)

@@ -15,15 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
-from numba.core.extending import intrinsic
 from numba.extending import lower_builtin, models, register_model, type_callable
-from numba.np.arrayobj import make_array
 from numba.types import CPointer, Float, Type, float64, intp, none
 
-N_REGISTERS, REGISTER_BYTES = 3, 32
+from sk_petridish._compat._numba import intrinsic, make_array
 
-# Functions of Numba's types, for the type checker functions of what these stand for.
-_intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
+N_REGISTERS, REGISTER_BYTES = 3, 32
 
 # A function that writes LLVM's code for an intrinsic: context, builder, signature and
 # arguments to result.
@@ -33,7 +30,7 @@ Step = Callable[..., Any]
 
 
 def n_lanes_of(itemsize: int) -> int:
-    """Give how many numbers of so many bytes a vector holds.
+    """Return how many numbers of so many bytes a vector holds.
 
     Parameters
     ----------
@@ -62,7 +59,7 @@ class Vector(Type):
         super().__init__(name=f"Vector({dtype})")
 
     def register(self, context: Any) -> Any:
-        """Give LLVM's type of one register."""
+        """Return LLVM's type of one register."""
         count = 8 * REGISTER_BYTES // self.dtype.bitwidth
         return ir.VectorType(context.get_value_type(self.dtype), count)
 
@@ -109,9 +106,9 @@ def _llvm(builder: Any, name: str, *args: Any, fastmath: Sequence[str] = ()) -> 
     return builder.call(builder.module.declare_intrinsic(name, (), kind), args, fastmath=fastmath)
 
 
-@_intrinsic
+@intrinsic
 def address(typing_context: Any, array: Any) -> Any:
-    """Give the pointer to an array's first number; the array must outlive it."""
+    """Return the pointer to an array's first number; the array must outlive it."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return make_array(signature.args[0])(context, builder, args[0]).data
@@ -119,9 +116,9 @@ def address(typing_context: Any, array: Any) -> Any:
     return CPointer(array.dtype)(array), generate
 
 
-@_intrinsic
-def beyond(typing_context: Any, pointer: Any, n: Any) -> Any:
-    """Give the pointer to the number that lies n further."""
+@intrinsic
+def offset(typing_context: Any, pointer: Any, n: Any) -> Any:
+    """Return the pointer to the number that lies n further."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.gep(args[0], [args[1]])
@@ -130,14 +127,14 @@ def beyond(typing_context: Any, pointer: Any, n: Any) -> Any:
 
 
 def _places(context: Any, builder: Any, vector: Vector, pointer: Any, at: Any) -> Any:
-    """Give the addresses of the registers of a vector."""
+    """Return the addresses of the registers of a vector."""
     register = vector.register(context)
     for index in range(N_REGISTERS):
         offset = builder.add(at, ir.Constant(at.type, index * register.count))
         yield builder.bitcast(builder.gep(pointer, [offset]), register.as_pointer())
 
 
-@_intrinsic
+@intrinsic
 def load(typing_context: Any, pointer: Any, at: Any) -> Any:
     """Read the vector that begins at an offset."""
     vector, align = Vector(pointer.dtype), pointer.dtype.bitwidth // 8
@@ -149,7 +146,7 @@ def load(typing_context: Any, pointer: Any, at: Any) -> Any:
     return vector(pointer, intp), generate
 
 
-@_intrinsic
+@intrinsic
 def store(typing_context: Any, pointer: Any, at: Any, vector: Any) -> Any:
     """Write a vector at an offset."""
     align = pointer.dtype.bitwidth // 8
@@ -163,28 +160,28 @@ def store(typing_context: Any, pointer: Any, at: Any, vector: Any) -> Any:
     return none(pointer, intp, vector), generate
 
 
-@_intrinsic
-def spread(typing_context: Any, pointer: Any, value: Any) -> Any:
+@intrinsic
+def broadcast(typing_context: Any, pointer: Any, value: Any) -> Any:
     """Repeat a number in every lane of a vector of the pointer's type."""
     vector = Vector(pointer.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         scalar = context.cast(builder, args[1], signature.args[1], pointer.dtype)
-        return _spread(builder, scalar, vector.register(context))
+        return _broadcast(builder, scalar, vector.register(context))
 
     return vector(pointer, value), generate
 
 
-def _spread(builder: Any, scalar: Any, register: Any) -> Any:
+def _broadcast(builder: Any, scalar: Any, register: Any) -> Any:
     empty, zero = ir.Constant(register, ir.Undefined), ir.Constant(ir.IntType(32), 0)
     first = builder.insert_element(empty, scalar, zero)
     every = ir.Constant(ir.VectorType(zero.type, register.count), [0] * register.count)
     return _join(builder, [builder.shuffle_vector(first, empty, every)] * N_REGISTERS)
 
 
-@_intrinsic
+@intrinsic
 def n_lanes(typing_context: Any, pointer: Any) -> Any:
-    """Give how many numbers a vector holds, a constant to the compiler."""
+    """Return how many numbers a vector holds, a constant to the compiler."""
     lanes = n_lanes_of(pointer.dtype.bitwidth // 8)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -193,8 +190,8 @@ def n_lanes(typing_context: Any, pointer: Any) -> Any:
     return intp(pointer), generate
 
 
-@_intrinsic
-def total(typing_context: Any, vector: Any) -> Any:
+@intrinsic
+def reduce_add(typing_context: Any, vector: Any) -> Any:
     """Add a vector's lanes up."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -208,8 +205,8 @@ def total(typing_context: Any, vector: Any) -> Any:
     return vector.dtype(vector), generate
 
 
-@_intrinsic
-def add_totals(typing_context: Any, pointer: Any, at: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+@intrinsic
+def add_reduced(typing_context: Any, pointer: Any, at: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     """Add the sums over the lanes of four vectors to four numbers from an offset on.
 
     Together they take a third of the instructions that they take one by one.
@@ -233,7 +230,7 @@ def add_totals(typing_context: Any, pointer: Any, at: Any, a: Any, b: Any, c: An
             return first
 
         def interleave(x: Any, y: Any) -> Any:
-            """Give x0 + x1, y0 + y1, x2 + x3, y2 + y3, as processors have it."""
+            """Return x0 + x1, y0 + y1, x2 + x3, y2 + y3, as processors have it."""
             return builder.fadd(pick(x, y, (0, 4, 2, 6)), pick(x, y, (1, 5, 3, 7)))
 
         first, second = (
@@ -247,7 +244,7 @@ def add_totals(typing_context: Any, pointer: Any, at: Any, a: Any, b: Any, c: An
     return none(pointer, intp, a, a, a, a), generate
 
 
-@_intrinsic
+@intrinsic
 def product_of_all(typing_context: Any, vector: Any) -> Any:
     """Multiply 1 + x over all lanes, in float64, and take one off again.
 
@@ -277,31 +274,31 @@ def product_of_all(typing_context: Any, vector: Any) -> Any:
     return float64(vector), generate
 
 
-@_intrinsic
-def root(typing_context: Any, vector: Any) -> Any:
+@intrinsic
+def sqrt(typing_context: Any, vector: Any) -> Any:
     """Take square roots."""
     return vector(vector), _by_register(lambda builder, x: _llvm(builder, "sqrt", x))
 
 
-@_intrinsic
-def magnitude(typing_context: Any, vector: Any) -> Any:
+@intrinsic
+def absolute(typing_context: Any, vector: Any) -> Any:
     """Take absolute values."""
     return vector(vector), _by_register(lambda builder, x: _llvm(builder, "fabs", x))
 
 
-@_intrinsic
+@intrinsic
 def constant(typing_context: Any, vector: Any, value: Any) -> Any:
     """Repeat a number in every lane of a vector of the same type as another."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         scalar = context.cast(builder, args[1], signature.args[1], vector.dtype)
-        return _spread(builder, scalar, vector.register(context))
+        return _broadcast(builder, scalar, vector.register(context))
 
     return vector(vector, value), generate
 
 
-@_intrinsic
-def larger(typing_context: Any, a: Any, b: Any) -> Any:
+@intrinsic
+def maximum(typing_context: Any, a: Any, b: Any) -> Any:
     """Choose the larger number; ``b`` where one is no number."""
 
     def step(builder: Any, a: Any, b: Any) -> Any:
@@ -310,8 +307,8 @@ def larger(typing_context: Any, a: Any, b: Any) -> Any:
     return a(a, b), _by_register(step)
 
 
-@_intrinsic
-def where_positive(typing_context: Any, condition: Any, yes: Any, no: Any) -> Any:
+@intrinsic
+def select_positive(typing_context: Any, condition: Any, yes: Any, no: Any) -> Any:
     """Choose ``yes`` in lanes where the condition is above zero, ``no`` elsewhere."""
 
     def step(builder: Any, condition: Any, yes: Any, no: Any) -> Any:
@@ -322,14 +319,18 @@ def where_positive(typing_context: Any, condition: Any, yes: Any, no: Any) -> An
 
 
 def _integers(register: Any) -> tuple[Any, int, int]:
-    """Give integers as wide as the lanes, the mantissa's bits and the exponent's bias."""
+    """Return integers as wide as the lanes, the mantissa's bits and the exponent's bias."""
     bits, mantissa = (32, 23) if isinstance(register.element, ir.FloatType) else (64, 52)
     return ir.VectorType(ir.IntType(bits), register.count), mantissa, 2 ** (bits - mantissa - 2) - 1
 
 
-@_intrinsic
+@intrinsic
 def shifter(typing_context: Any, vector: Any) -> Any:
-    """Give the number whose sum with a smaller one has this, rounded, in its lowest bits."""
+    """Return 1.5 * 2**(bits of the mantissa): x plus it is x rounded, in the lowest bits.
+
+    Adding it aligns the mantissas, so that the integer nearest to x stands in the sum's
+    lowest bits, and subtracting it again leaves the rounded x.
+    """
 
     def step(builder: Any, x: Any) -> Any:
         _, mantissa, _ = _integers(x.type)
@@ -338,7 +339,7 @@ def shifter(typing_context: Any, vector: Any) -> Any:
     return vector(vector), _by_register(step)
 
 
-@_intrinsic
+@intrinsic
 def times_power_of_two(typing_context: Any, vector: Any, shifted: Any) -> Any:
     """Multiply by 2**k, given k plus the shifter; the result must be a normal number."""
 
@@ -351,9 +352,9 @@ def times_power_of_two(typing_context: Any, vector: Any, shifted: Any) -> Any:
     return vector(vector, shifted), _by_register(step)
 
 
-@_intrinsic
+@intrinsic
 def exponent(typing_context: Any, vector: Any) -> Any:
-    """Give the exponents of positive normal numbers, k in m * 2**k with 1 <= m < 2."""
+    """Return the exponents of positive normal numbers, k in m * 2**k with 1 <= m < 2."""
 
     def step(builder: Any, x: Any) -> Any:
         integers, mantissa, bias = _integers(x.type)
@@ -381,7 +382,7 @@ def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[...
         A function of a vector, to be called by kernels.
     """
 
-    @_intrinsic
+    @intrinsic
     def evaluate(typing_context: Any, vector: Any) -> Any:
         coefficients = single if vector.dtype.bitwidth == 32 else double
 
@@ -421,7 +422,7 @@ def _define_arithmetic(operation: Callable[..., Any], instruction: str) -> None:
             if kind == vector:
                 return value
             scalar = context.cast(builder, value, kind, vector.dtype)
-            return _spread(builder, scalar, vector.register(context))
+            return _broadcast(builder, scalar, vector.register(context))
 
         operands = [*map(widen, args, signature.args)]
         return _by_register(step)(context, builder, signature, operands)
