@@ -106,7 +106,7 @@ class Recurrent(SigmoidSlope):
 
     data_kind = "sequences"
 
-    def blueprint(self, row):
+    def _blueprint(self, row):
         return Blueprint(
             (
                 Node("input"),

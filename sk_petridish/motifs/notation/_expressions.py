@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sk_petridish.blueprints import Node
+from sk_petridish.blueprints import BlueprintBuilder
 
 VARIABLE, CONSTANT = "x", "constant"
 UNARY: dict[str, Callable[[float], float]] = {
@@ -159,15 +159,15 @@ def _read(node: ast.expr) -> Formula:
     )
 
 
-def add_nodes(formula: Formula, nodes: list[Node], x: int) -> int:
-    """Append the nodes of a formula to those of a blueprint.
+def add_formula(network: BlueprintBuilder, formula: Formula, x: int) -> int:
+    """Add the nodes of a formula to a blueprint.
 
     Parameters
     ----------
+    network : BlueprintBuilder
+        Nodes so far.
     formula : Formula
         One that depends on x.
-    nodes : list of Node
-        Nodes so far.
     x : int
         Position of the node that is x.
 
@@ -176,10 +176,7 @@ def add_nodes(formula: Formula, nodes: list[Node], x: int) -> int:
     int
         Position of the result.
     """
-
-    def add(operation: str, *inputs: int, parameters: tuple[float, ...] = ()) -> int:
-        nodes.append(Node(operation, inputs, parameters))
-        return len(nodes) - 1
+    add = network.add
 
     def operate(function: str, *parts: Formula) -> int:
         """Combine two parts, of which one may be a number."""
