@@ -108,7 +108,7 @@ class BlueprintBuilder:
         return position
 
     def fill(self, carried: int, source: int) -> None:
-        """Say which node is carried; it may be added after the one that carries it.
+        """Connect a carried node to the one that it carries, which may come after it.
 
         Parameters
         ----------
@@ -125,6 +125,7 @@ class BlueprintBuilder:
         if carried not in self._open:
             raise ValueError(f"Node {carried} is no carried node that waits for its source.")
         self._open.remove(carried)
+        # Nodes are frozen, and positions stay: the node is exchanged in its place.
         self._nodes[carried] = replace(self._nodes[carried], inputs=(source,))
 
     def build(self) -> Blueprint:

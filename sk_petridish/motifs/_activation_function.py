@@ -207,12 +207,15 @@ class ActivationFunction(MotifSpace):
         return 2 * self.max_nodes
 
     def _sample(self, n: int, generator: np.random.RandomState) -> Motifs:
-        rows = [self._encode_formula(self._draw(generator, 3)) for _ in range(n)]
+        # Where there is no room for all of a formula, repair puts x for the rest.
+        formulas = [list(self._draw(generator, 3).in_prefix_order()) for _ in range(n)]
+        rows = [self._write(parts[: self.max_nodes]) for parts in formulas]
         return np.reshape(rows, (n, self._n_columns()))
 
     def _draw(self, generator: np.random.RandomState, depth: int) -> Formula:
         """Draw a formula, an activation or a combination at the top."""
         if not self.functions or depth == 0 or (depth < 3 and generator.random_sample() < 0.3):
+            # Leaves are x four times out of five, or few formulas would depend on x.
             if generator.random_sample() < 0.8:
                 return Formula(VARIABLE)
             value = round(generator.uniform(self.low, self.high), 2)
@@ -230,6 +233,9 @@ class ActivationFunction(MotifSpace):
             raise ValueError(
                 f"{formula} has {len(parts)} parts, more than max_nodes={self.max_nodes}."
             )
+        return self._write(parts)
+
+    def _write(self, parts: Sequence[Formula]) -> list[float]:
         row = [x for part in parts for x in (_NUMBERS[part.function], part.value)]
         return row + [0.0] * (2 * self.max_nodes - len(row))
 
@@ -269,6 +275,7 @@ def _check(row: Motifs) -> None:
     ).all():
         raise ValueError(f"functions have whole numbers from 0 to {len(_FUNCTIONS) - 1}.")
     formula = _formula(row)
+    # One formula has one row: whatever is not read is 0.
     n_parts = sum(1 for _ in formula.in_prefix_order())
     if numbers[n_parts:].any() or constants[numbers != _NUMBERS[CONSTANT]].any():
         raise ValueError("there are numbers that mean nothing, and must be 0.")
@@ -287,6 +294,7 @@ def _mended(row: Motifs) -> Formula:
         nonlocal left
         number, value = next(places)
         name = _FUNCTIONS[int(number)] or VARIABLE
+        # Every place taken is one less for arguments promised before.
         if arity(name) > left:
             name = VARIABLE
         if name == CONSTANT:

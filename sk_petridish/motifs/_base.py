@@ -241,6 +241,7 @@ class MotifSpace(ABC, BaseEstimator):
 
     def _networks(self, rows: Motifs) -> list[NetworkSpec]:
         """Look legal rows up, by the parameters that the space has now."""
+        # Parameters of spaces within spaces are among them, at whatever depth.
         parameters = frozen(self.get_params())
         return [
             remembered(MemoKey(type(self), parameters, row.tobytes(), self._blueprint))
@@ -466,6 +467,7 @@ class MotifSpace(ABC, BaseEstimator):
         generator = check_random_state(random_state)
         rows = self.validate(X)
         changed = generator.random_sample(rows.shape) < probability
+        # New numbers come from whole random motifs, so that they are as frequent as there.
         return self._repair(np.where(changed, self.sample(len(rows), generator), rows))
 
     def crossover(
@@ -491,11 +493,12 @@ class MotifSpace(ABC, BaseEstimator):
         generator = check_random_state(random_state)
         rows, others = self.validate(X), self.validate(partners)
         n_motifs, n_features = rows.shape
+        # Something of both: the cut is neither before the first position nor behind the last.
         cuts = generator.randint(1, max(n_features, 2), size=(n_motifs, 1))
         return self._repair(np.where(np.arange(n_features) < cuts, rows, others))
 
     def suggest(self, trial: BaseTrial) -> Motifs:
-        """Let an Optuna trial choose a motif.
+        """Return the motif that an Optuna trial suggests.
 
         Parameters
         ----------
@@ -508,6 +511,7 @@ class MotifSpace(ABC, BaseEstimator):
             The motif, as :meth:`blueprint` takes it.
         """
         values = [suggest(trial, name, one) for name, one in self.search_space().items()]
+        # Optuna draws columns one by one, and together they may be no motif.
         row: Motifs = self.repair([values])[0]
         return row
 

@@ -85,13 +85,13 @@ class ModuleMotif(MotifSpace):
         """One sentence that says what a row of ``X`` is."""
         return f"A row of X is one motif: {', '.join(self.distributions)}."
 
-    def _check(self, rows: Motifs) -> None:
-        # What a row must be beyond finite numbers, the factory knows.
-        pass
-
     def _check_space(self) -> None:
         if not self.distributions:
             raise ValueError(f"{self!r} is empty: it needs at least one distribution.")
+
+    def _check(self, rows: Motifs) -> None:
+        # What a row must be beyond finite numbers, the factory knows.
+        pass
 
     def _blueprint(self, row: Motifs) -> ModuleBlueprint:
         return ModuleBlueprint(self.factory, tuple(row.tolist()))

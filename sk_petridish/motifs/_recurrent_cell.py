@@ -166,7 +166,7 @@ class RecurrentCell(DiscreteSpace):
         before = network.carry()
 
         def product(*sources: int) -> int:
-            # One matrix of [x | h], as a sum of one product each.
+            # [x | h] W as x W_x + h W_h, a product of its own for each source.
             products = [network.add("project", source, units="n_hidden") for source in sources]
             return network.add("sum", *products) if len(products) > 1 else products[0]
 
@@ -188,6 +188,7 @@ class RecurrentCell(DiscreteSpace):
 
     def _graph(self, row: Motifs) -> MotifGraph:
         pairs = self._decode(row)
+        # Cell node i is drawn as node i + 2, behind the input and the state before.
         labels = ["x", "h before", "0: tanh"]
         edges = [MotifEdge(0, 2), MotifEdge(1, 2)]
         for node, (activation, previous) in enumerate(pairs, start=1):
@@ -277,6 +278,7 @@ class RecurrentCell(DiscreteSpace):
         ValueError
             If a token is illegal at its position.
         """
+        # NAO's token 0 begins a sequence; those of nodes and then of activations follow.
         rows = np.array(tokens, dtype=np.int64)
         rows[:, ::2] -= 1
         rows[:, 1::2] -= self.n_nodes + 1
@@ -324,6 +326,7 @@ def _number(name: str, table: str) -> int:
 
 def _form(pairs: Pairs) -> tuple[_Form, ...]:
     """Return node 0's children, whatever their numbers are: the tree, sorted."""
+    # Children have higher numbers than their parents: all of a node's are known before it.
     children: list[list[_Form]] = [[] for _ in range(len(pairs) + 1)]
     for node in range(len(pairs), 0, -1):
         activation, previous = pairs[node - 1]

@@ -143,6 +143,7 @@ class RecurrentGraph(DiscreteSpace):
 
     def _blueprint(self, row: Motifs) -> Blueprint:
         graph = _read_row(row)
+        # What the output does not depend on has no place in a network.
         used, used_states = graph.used()
         network = BlueprintBuilder()
         places = {INPUT_REF: network.input}
@@ -152,7 +153,7 @@ class RecurrentGraph(DiscreteSpace):
             step = graph.steps[number]
             inputs = [places[source] for source in step.inputs]
             if step.name == "linear":
-                # W [x | h | ...] + b, as a sum of one product for each source.
+                # [x | h | ...] W + b, as a sum of one product for each source.
                 products = [network.add("project", source, units="n_hidden") for source in inputs]
                 place = network.add("bias", network.add("sum", *products), units="n_hidden")
             else:
@@ -255,6 +256,7 @@ def _mended(row: Motifs) -> RecurrentSteps:
     steps = [_mended_step(table[old], places, len(states)) for old in there]
     graph = RecurrentSteps(steps, states)
     if not graph.reads_x():
+        # The shortest way to make a graph of it: the output's step reads x itself.
         output = states[0]
         steps[output] = Step("linear", (INPUT_REF, steps[output].inputs[0]))
     return graph

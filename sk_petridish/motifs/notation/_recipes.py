@@ -29,7 +29,9 @@ class Kind(NamedTuple):
     parameters: tuple[float, ...] = ()
 
 
-# Rows number these from 1 in this order: new ones go to the end.
+# Rows number these from 1 in this order: new ones go to the end. A blueprint's names of
+# operations are part of its canonical order, and so of the names of its weights and of the
+# values that they start from: other names would change every prediction.
 KINDS = {
     "linear": Kind("linear", 2, 3),
     "elementwise_sum": Kind("sum", 2, 2),
@@ -42,7 +44,7 @@ KINDS = {
 
 
 class Ref(NamedTuple):
-    """What a step reads: the input, a state of the time step before, or another step.
+    """A source of a step: the input, a state of the time step before, or another step.
 
     Parameters
     ----------

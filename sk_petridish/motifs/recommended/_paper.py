@@ -1,4 +1,4 @@
-"""What the paper publishes: Tables 2 and 4."""
+"""Settings and search ranges of the paper: Tables 2 and 4."""
 
 from __future__ import annotations
 
