@@ -212,7 +212,7 @@ class MotifSpace(ABC, BaseEstimator):
     def blueprints(self, X: ArrayLike) -> list[NetworkSpec]:
         """Return the networks that motifs sit in.
 
-        The latest few thousand are remembered, whichever of several equal spaces was
+        The latest 16,384 are remembered, whichever of several equal spaces was
         asked for them: a search meets the same rows again and again.
 
         Parameters
