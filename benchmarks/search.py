@@ -85,13 +85,16 @@ class TableSpace(RecurrentGraph):
         self.rows = rows
         self._places = {row.tobytes(): place for place, row in enumerate(rows)}
 
-    def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Floats:
-        """Draw rows of the table."""
-        return self.rows[check_random_state(random_state).randint(len(self.rows), size=n)]
+    def _sample(self, n: int, generator: np.random.RandomState) -> Floats:
+        return self.rows[generator.randint(len(self.rows), size=n)]
 
-    def repair(self, X: Floats) -> Floats:
-        """Give the nearest rows of the table."""
-        return self.rows[[(self.rows != row).sum(axis=1).argmin() for row in np.asarray(X)]]
+    def _repair(self, rows: Floats) -> Floats:
+        return self.rows[[self._nearest(row) for row in rows]]
+
+    def _nearest(self, row: Floats) -> int:
+        # Most are rows of the table, which need not be compared with all of it.
+        place = self._places.get(row.tobytes())
+        return int((self.rows != row).sum(axis=1).argmin()) if place is None else place
 
     def canonical_keys(self, X: Floats) -> list[int]:
         """Give numbers of rows: the table has each network once."""

@@ -67,8 +67,8 @@ def test_engines_and_threads_change_nothing_that_matters(problem):
 class SometimesSine(SigmoidSlope):
     """Slopes whose network ends in a sine, which has no kernel, if they are above one."""
 
-    def blueprint(self, row):
-        blueprint = super().blueprint(row)
+    def _blueprint(self, row):
+        blueprint = super()._blueprint(row)
         if row[0] <= 1:
             return blueprint
         *nodes, readout = blueprint.nodes

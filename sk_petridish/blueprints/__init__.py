@@ -1,6 +1,7 @@
 """Blueprints: networks described without their width, and what is built from them."""
 
 from ._blueprint import CARRIED, INPUT, Blueprint, Node, Widths
+from ._builder import BlueprintBuilder
 from ._canonical import canonical
 from ._module import BlueprintModule, Masks
 from ._module_network import (
@@ -18,6 +19,7 @@ __all__ = [
     "CARRIED",
     "INPUT",
     "Blueprint",
+    "BlueprintBuilder",
     "BlueprintModule",
     "Factory",
     "Masks",

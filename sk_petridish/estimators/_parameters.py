@@ -29,7 +29,7 @@ from sk_petridish.dish import (
     choose_engine,
 )
 from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
-from sk_petridish.motifs._settings import PAPER
+from sk_petridish.motifs.recommended._paper import PAPER
 from sk_petridish.tasks import Task
 
 from ._evaluated_motifs import Losses
