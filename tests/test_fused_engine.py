@@ -238,7 +238,7 @@ def test_recurrent_motifs_without_sequences_are_refused(name):
             Node("linear", (4,), units="n_outputs"),
         )
     )
-    with pytest.raises(ValueError, match="need sequences"):
+    with pytest.raises(ValueError, match="needs sequences"):
         measure(engine(name), [recurrent], batch, (20,))
 
 
@@ -441,6 +441,8 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
 
 
 def test_images_are_refused():
-    batch = DishBatch.stack([draw_dish(make_settings(positions=(2, 2)), 0)], torch.float64, "cpu")
+    batch = DishBatch.stack(
+        [draw_dish(make_settings(sample_shape=(2, 2)), 0)], torch.float64, "cpu"
+    )
     with pytest.raises(ValueError, match="not images"):
         measure(engine("numba"), [SigmoidSlope().blueprint([0.5])], batch, [0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,15 +20,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
 from sk_petridish.blueprints import Blueprint, NetworkSpec
+from sk_petridish.blueprints import DataKind as DataKind
 
 from ._graph import MotifGraph, graph_of
 from ._settings import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
 
 Motifs = NDArray[np.float64]
 """Motifs, one a row: an array of shape (n_motifs, n_features)."""
-
-DataKind = Literal["vectors", "sequences", "images"]
-"""What the networks of a motif space read."""
 
 
 class MotifSpace(ABC, BaseEstimator):
