@@ -19,7 +19,7 @@ from random_blueprints import blueprints
 from small_dishes import make_settings
 
 import sk_petridish
-from sk_petridish.blueprints import Blueprint, Node, Operation, Widths, register_operation
+from sk_petridish.blueprints import Blueprint, Node, Operation, Widths, temporary_operations
 from sk_petridish.dish import DishBatch, InitialWeights, choose_engine, draw_dish
 from sk_petridish.dish.engines.fused import _compile, _engine
 from sk_petridish.dish.engines.fused._compile import Kernel
@@ -244,15 +244,15 @@ def test_recurrent_motifs_without_sequences_are_refused(name):
 
 def test_the_engine_is_chosen_by_what_the_motifs_need():
     swish = Operation("test_swish", lambda x: x * torch.sigmoid(x))
-    register_operation(swish)
-    motif = Blueprint(
-        (
-            Node("input"),
-            Node("linear", (0,), units="n_hidden"),
-            Node("test_swish", (1,)),
-            Node("linear", (2,), units="n_outputs"),
+    with temporary_operations(swish):
+        motif = Blueprint(
+            (
+                Node("input"),
+                Node("linear", (0,), units="n_hidden"),
+                Node("test_swish", (1,)),
+                Node("linear", (2,), units="n_outputs"),
+            )
         )
-    )
     known = SigmoidSlope().blueprint([0.5])
     assert engine("auto", motifs=[known]).name == "numba"
     assert engine("auto", motifs=[known, motif]).name == "torch"

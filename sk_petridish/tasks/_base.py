@@ -23,6 +23,22 @@ class Task(ABC, BaseEstimator):
 
     A subclass draws samples in ``_draw(spec, generator)``, with one label a sample, or one for
     every position of it or of the output.
+
+    Examples
+    --------
+    A task whose labels are the inputs:
+
+    >>> import numpy as np
+    >>> from sk_petridish.tasks import SampleSpec, Task
+    >>> class Echo(Task):
+    ...     def _draw(self, spec, generator):
+    ...         shape = (spec.n_samples, *spec.sample_shape, spec.n_inputs)
+    ...         x = generator.standard_normal(shape)
+    ...         return x, x
+    >>> spec = SampleSpec(5, 3, 3, "real", sample_shape=(8, 8), output_shape=(4, 4))
+    >>> x, y = Echo().draw(spec, np.random.default_rng(0))
+    >>> x.shape, y.shape
+    ((5, 8, 8, 3), (5, 4, 4, 3))
     """
 
     def draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
