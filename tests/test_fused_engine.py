@@ -54,8 +54,11 @@ def dishes(draw, *, recurrent=False, max_steps=8):
     # Of a single class the cross-entropy is zero, and any gradient is rounding.
     n_outputs = draw(st.integers(2 if loss == "cross_entropy" else 1, 6))
     widths = Widths(draw(st.integers(1, 6)), draw(st.integers(1, 6)), n_outputs)
+    sequences = recurrent or draw(st.booleans())
+    length = (draw(st.integers(1, 4)),) if sequences else ()
     dish_settings = make_settings(
         widths=widths,
+        sample_shape=length,
         n_synthetic=n_samples,
         steps=draw(st.integers(0, max_steps)),
         lr=draw(st.sampled_from([0.003, 0.03])),
@@ -67,10 +70,8 @@ def dishes(draw, *, recurrent=False, max_steps=8):
     )
     n_dishes = draw(st.integers(1, 2))
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    sequences = recurrent or draw(st.booleans())
 
     def samples():
-        length = (draw(st.integers(1, 4)),) if sequences else ()
         dense = length if draw(st.booleans()) else ()
         x = generator.standard_normal((n_dishes, n_samples, *length, widths.n_inputs))
         y = generator.random((n_dishes, n_samples, *dense, widths.n_outputs))
