@@ -83,7 +83,7 @@ class DishSettings:
         Returns
         -------
         SampleSpec
-            As :meth:`Task.draw` takes it.
+            As :meth:`~sk_petridish.tasks.Task.draw` takes it.
         """
         return SampleSpec(
             n_samples,
