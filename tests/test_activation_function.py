@@ -187,4 +187,4 @@ def test_any_row_can_be_repaired(row, other):
     np.testing.assert_array_equal(space.repair(repaired), repaired)
     assert space.decode(space.crossover(repaired, repaired[::-1], 0))
     for one in repaired:
-        assert space.blueprint(one).units()[-1] == "n_outputs"
+        assert space.blueprint(one).widths()[-1].name == "n_outputs"

@@ -22,7 +22,7 @@ from small_regressors import FAST, fast
 
 from sk_petridish import PetriDishRegressor, _regressor
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish.blueprints import Blueprint, Node, Operation, _operations, register_operation
+from sk_petridish.blueprints import Blueprint, Node, Operation, temporary_operations
 from sk_petridish.dish import NumbaEngine, _measure, draw_dish
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask
@@ -76,9 +76,15 @@ class SometimesSine(SigmoidSlope):
         return Blueprint((*nodes, sine, Node("linear", (len(nodes),), units=readout.units)))
 
 
+@pytest.fixture
+def sine():
+    """Register the operation of :class:`SometimesSine`."""
+    with temporary_operations(Operation("test_sine", torch.sin)):
+        yield
+
+
+@pytest.mark.usefixtures("sine")
 def test_motifs_without_a_kernel_go_to_the_reference_and_leave_the_others_alone(problem):
-    if "test_sine" not in _operations._REGISTRY:
-        register_operation(Operation("test_sine", torch.sin))
     X, y = problem
     low, high = X[X[:, 0] <= 1], X[X[:, 0] > 1]
     assert fast(motif_space=SometimesSine()).fit(X, y).engine_ == "torch"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ._blueprint import CARRIED, INPUT, Blueprint, Node, Units
+from ._blueprint import Blueprint
+from ._node import CARRIED, INPUT, Node, WidthName
 
 
 class BlueprintBuilder:
@@ -47,7 +48,9 @@ class BlueprintBuilder:
         operation: str,
         *inputs: int,
         parameters: tuple[float, ...] = (),
-        units: Units | None = None,
+        units: WidthName | None = None,
+        factor: int = 1,
+        attributes: tuple[int, ...] = (),
         weights_name: str | None = None,
     ) -> int:
         """Add an operation.
@@ -62,6 +65,11 @@ class BlueprintBuilder:
             The operation's numbers.
         units : {"n_hidden", "n_outputs"}, default=None
             Width of an operation that owns weights.
+        factor : int, default=1
+            How many times ``"n_hidden"`` it is wide.
+        attributes : tuple of int, default=()
+            The operation's static integers, such as a stride; the last ones may be left
+            out where it has defaults.
         weights_name : str, default=None
             Name of its initial weights; ``None`` stands for the position.
 
@@ -71,7 +79,15 @@ class BlueprintBuilder:
             Its position.
         """
         return self.add_node(
-            Node(operation, inputs, parameters=parameters, units=units, weights_name=weights_name)
+            Node(
+                operation,
+                inputs,
+                parameters=parameters,
+                units=units,
+                weights_name=weights_name,
+                attributes=attributes,
+                factor=factor,
+            )
         )
 
     def add_node(self, node: Node) -> int:
@@ -90,20 +106,22 @@ class BlueprintBuilder:
         self._nodes.append(node)
         return len(self._nodes) - 1
 
-    def carry(self, units: Units = "n_hidden") -> int:
+    def carry(self, units: WidthName = "n_hidden", factor: int = 1) -> int:
         """Add a node that carries another one from the time step before.
 
         Parameters
         ----------
         units : {"n_hidden", "n_outputs"}, default="n_hidden"
             Width of the node that is carried.
+        factor : int, default=1
+            How many times ``"n_hidden"`` that is wide.
 
         Returns
         -------
         int
             Its position, for :meth:`fill`.
         """
-        position = self.add(CARRIED, units=units)
+        position = self.add(CARRIED, units=units, factor=factor)
         self._open.add(position)
         return position
 

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sk_petridish.blueprints import Widths
-from sk_petridish.tasks import Positions, Task
+from sk_petridish.blueprints import SampleShape, Widths
+from sk_petridish.tasks import SampleSpec, Task
 
 from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
@@ -49,8 +49,11 @@ class DishSettings:
         How motif-networks are trained.
     statistic : {"final_valid", "mean_train", "mean_valid"}
         What is read off the training.
-    positions : tuple of int
+    sample_shape : tuple of int, default=()
         Axes of a sample beside its features: time, or height and width.
+    output_shape : tuple of int, default=None
+        Axes of an output beside its units, smaller behind a reduction. ``None`` is
+        ``sample_shape``.
     """
 
     widths: Widths
@@ -61,12 +64,35 @@ class DishSettings:
     initial_weights: InitialWeights
     inner: InnerLoop
     statistic: str
-    positions: Positions = ()
+    sample_shape: SampleShape = ()
+    output_shape: SampleShape | None = None
 
     @property
     def statistic_function(self) -> Statistic:
         """The statistic that ``statistic`` names."""
         return STATISTICS[self.statistic]
+
+    def sample_spec(self, n_samples: int) -> SampleSpec:
+        """Return what a task must know of the samples.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many.
+
+        Returns
+        -------
+        SampleSpec
+            As :meth:`~sk_petridish.tasks.Task.draw` takes it.
+        """
+        return SampleSpec(
+            n_samples,
+            self.widths.n_inputs,
+            self.widths.n_outputs,
+            self.inner.loss_function.labels,
+            self.sample_shape,
+            self.output_shape,
+        )
 
 
 @dataclass(frozen=True)
@@ -79,9 +105,9 @@ class Dish:
         What it shares with the other dishes.
     seed : int
         Determines theta_init and the synthetic data before learning.
-    x_train : ndarray of shape (n_synthetic, *positions, n_inputs)
+    x_train : ndarray of shape (n_synthetic, *sample_shape, n_inputs)
         Synthetic inputs to train on.
-    y_train : ndarray of shape (n_synthetic, n_outputs) or (n_synthetic, *positions, n_outputs)
+    y_train : ndarray of shape (n_synthetic, n_outputs) or (n_synthetic, *output_shape, n_outputs)
         Their labels.
     x_valid, y_valid : ndarray
         The same for validation.
@@ -125,17 +151,11 @@ def draw_dish(settings: DishSettings, seed: int) -> Dish:
     Dish
         With the task's own samples.
     """
-    n, widths = settings.n_synthetic, settings.widths
+    n = settings.n_synthetic
     separate = settings.validation_data == "separate"
     # One call for both, so that a task with a hidden rule has the same in both.
-    x, y = settings.task.draw(
-        2 * n if separate else n,
-        widths.n_inputs,
-        widths.n_outputs,
-        settings.inner.loss_function.labels,
-        np.random.default_rng([seed, _DATA_KEY]),
-        settings.positions,
-    )
+    spec = settings.sample_spec(2 * n if separate else n)
+    x, y = settings.task.draw(spec, np.random.default_rng([seed, _DATA_KEY]))
     return Dish(settings, seed, x[:n], y[:n], x[-n:].copy(), y[-n:].copy())
 
 
@@ -149,9 +169,9 @@ class DishBatch:
         What they share.
     seeds : tuple of int
         One a dish.
-    x_train : Tensor of shape (n_dishes, n_synthetic, *positions, n_inputs)
+    x_train : Tensor of shape (n_dishes, n_synthetic, *sample_shape, n_inputs)
         Synthetic inputs to train on.
-    y_train : Tensor of shape (n_dishes, n_synthetic[, *positions], n_outputs)
+    y_train : Tensor of shape (n_dishes, n_synthetic[, *output_shape], n_outputs)
         Their labels.
     x_valid, y_valid : Tensor
         The same for validation.
@@ -207,7 +227,7 @@ class DishBatch:
         shape : tuple of int
             Shape of the weight.
         fan_in : int
-            Width of the node's input.
+            How many numbers an output of the node is a weighted sum of.
 
         Returns
         -------

@@ -201,11 +201,11 @@ class DishParameters(BaseEstimator):
                 n_batches=n_batches,
             ),
             statistic=self._setting("statistic"),
-            positions=self._positions(),
+            sample_shape=self._sample_shape(),
         )
 
-    def _positions(self) -> tuple[int, ...]:
-        """Give the axes of a sample beside its features, as the motifs need them."""
+    def _sample_shape(self) -> tuple[int, ...]:
+        """Return the axes of a sample beside its features, as the motifs need them."""
         match self.motif_space_.data_kind:
             case "sequences":
                 return (self._setting("n_time_steps"),)

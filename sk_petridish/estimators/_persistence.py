@@ -41,7 +41,7 @@ _NOT_SAVED: dict[str, Any] = {"callbacks": None, "history_": [], "memory": None}
 
 
 # Names of format 1 that have changed since.
-_RENAMED = {"leave_out": "oob_fraction"}
+_RENAMED = {"leave_out": "oob_fraction", "positions": "sample_shape"}
 
 # What stands for objects of the user's own classes, by the name of the parameter.
 Replacements = Mapping[str, MotifSpace | Task | None]

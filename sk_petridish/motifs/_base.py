@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
 from sk_petridish.blueprints import Blueprint, NetworkSpec
+from sk_petridish.blueprints import DataKind as DataKind
 
 from ._distributions import draw, nearest, suggest
 from ._graph import MotifGraph, graph_of
@@ -23,9 +24,6 @@ from .recommended._paper import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
 
 Motifs = NDArray[np.float64]
 """Motifs, one a row: an array of shape (n_motifs, n_features)."""
-
-DataKind = Literal["vectors", "sequences", "images"]
-"""What the networks of a motif space read."""
 
 
 class MotifSpace(ABC, BaseEstimator):

@@ -108,7 +108,13 @@ class TorchEngine:
 
     def build(self, blueprints: Sequence[NetworkSpec], settings: DishSettings) -> Network:
         """Prepare motif-networks."""
-        return build_network(blueprints, settings.widths, dtype=self.dtype, device=self.device)
+        return build_network(
+            blueprints,
+            settings.widths,
+            settings.sample_shape,
+            dtype=self.dtype,
+            device=self.device,
+        )
 
     def curves(self, network: Network, dishes: DishBatch, checkpoints: Sequence[int]) -> Curves:
         """Train every motif-network in every dish and record its losses."""
@@ -137,9 +143,8 @@ class NumbaEngine:
     ) -> fused.FusedNetwork:
         """Prepare motif-networks."""
         graphs = [one for one in blueprints if isinstance(one, Blueprint)]
-        return fused.FusedNetwork(
-            graphs, settings.widths, np.dtype(str(self.dtype).removeprefix("torch."))
-        )
+        precision = np.dtype(str(self.dtype).removeprefix("torch."))
+        return fused.FusedNetwork(graphs, settings.widths, settings.sample_shape, precision)
 
     def curves(
         self, network: fused.FusedNetwork, dishes: DishBatch, checkpoints: Sequence[int]

@@ -51,11 +51,12 @@ def curves(network: Network, dishes: DishBatch, checkpoints: Sequence[int]) -> C
         records: list[tuple[Tensor, Tensor, Tensor]] = []
         for step in range(checkpoints[-1] + 1):
             x_batch, y_batch = batches[step % inner.n_batches]
-            loss = inner.loss_function(*align_labels(network.forward(theta, x_batch), y_batch))
+            outputs = network.forward(theta, x_batch)
+            loss = inner.loss_function(*align_labels(outputs, y_batch, network.output_shape))
             kept = loss if learning else loss.detach()
             if step in checkpoints:
                 outputs = network.forward(theta if learning else theta.detach(), x_valid)
-                valid = inner.loss_function(*align_labels(outputs, y_valid))
+                valid = inner.loss_function(*align_labels(outputs, y_valid, network.output_shape))
                 records.append((kept, valid, total / step if step else kept))
             if step == checkpoints[-1]:
                 break
