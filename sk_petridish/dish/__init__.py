@@ -10,9 +10,20 @@ from ._outer_loop import OuterLoop, OuterLoopData, OuterLoopResult, learn
 from ._outer_loss import OUTER_LOSSES
 from ._statistic import STATISTICS, Curves
 from ._zero_cost import ZERO_COST, zero_cost
-from .engines._choice import Engine, NumbaEngine, TorchEngine, choose_engine
+from .engines import (
+    AUTO,
+    ENGINE_NAMES,
+    Engine,
+    NumbaEngine,
+    TorchEngine,
+    choose_engine,
+    register_engine,
+    unregister_engine,
+)
 
 __all__ = [
+    "AUTO",
+    "ENGINE_NAMES",
     "INNER_LOSSES",
     "OUTER_LOSSES",
     "STATISTICS",
@@ -36,5 +47,7 @@ __all__ = [
     "measure_curves",
     "measure_motifs",
     "predict_losses",
+    "register_engine",
+    "unregister_engine",
     "zero_cost",
 ]

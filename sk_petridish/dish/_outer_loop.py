@@ -24,7 +24,7 @@ from ._interrupts import noting_ctrl_c
 from ._measure import measure
 from ._outer_loss import OUTER_LOSSES, finite_weights, moments
 from ._synthetic_data import SyntheticData
-from .engines._choice import Engine
+from .engines import Engine
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sk_petridish.blueprints import Network, NetworkSpec, Trace
 from ._dish import Array, Dish, DishBatch
 from ._inner_loss import align_labels
 from ._measure import in_chunks
-from .engines._choice import TorchEngine
+from .engines import TorchEngine
 
 ZERO_COST = (
     "grad_norm",
@@ -81,7 +81,7 @@ def zero_cost(
 
 @torch.enable_grad()
 def _measures(network: Network, batch: DishBatch) -> Tensor:
-    theta = network.initial_weights(batch.draw_weights).requires_grad_()
+    theta = batch.initial_weights(network).detach().requires_grad_()
     shape = (-1, network.n_motifs, *batch.x_train.shape[1:])
     x = batch.x_train[:, None].expand(shape).clone().requires_grad_()
     y = batch.y_train[:, None].expand(-1, network.n_motifs, *batch.y_train.shape[1:])

@@ -18,6 +18,8 @@ from skorch.callbacks import Callback
 from sk_petridish._compat._sklearn import Interval, StrOptions
 from sk_petridish.blueprints import NetworkSpec, Widths
 from sk_petridish.dish import (
+    AUTO,
+    ENGINE_NAMES,
     INNER_LOSSES,
     OUTER_LOSSES,
     STATISTICS,
@@ -74,7 +76,8 @@ class DishParameters(BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "engine": [StrOptions({"auto", "numba", "torch"})],
+        # Built from the registry, and as live: an engine of the user's own may come later.
+        "engine": [StrOptions(ENGINE_NAMES)],
         "device": [str],
         "n_jobs": [Integral, None],
         "dtype": [StrOptions({"float64", "float32"})],
@@ -120,7 +123,7 @@ class DishParameters(BaseEstimator):
         n_iter_no_change: int | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.2,
-        engine: Literal["auto", "numba", "torch"] = "auto",
+        engine: str = AUTO,
         device: str = "cpu",
         n_jobs: int | None = None,
         dtype: Literal["float64", "float32"] = "float64",

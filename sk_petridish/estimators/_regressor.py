@@ -135,12 +135,13 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         improve by ``tol``, and keep the state in which they were best.
     validation_fraction : float, default=0.2
         Share of the motifs held out by ``early_stopping``.
-    engine : {"auto", "numba", "torch"}, default="auto"
+    engine : str, default="auto"
         What runs the inner loop. ``"numba"``: compiled kernels, on the CPU only, for
         motifs whose operations have one; they are compiled at the first use, in well
         under a minute for each precision, and kept on disk. ``"torch"``: plain PyTorch,
         for every motif and device, five to fifty times slower on the CPU. ``"auto"``:
-        kernels where they can.
+        kernels where they can. Or the name of another engine, after
+        :func:`~sk_petridish.dish.register_engine`.
     device : str, default="cpu"
         A torch device.
     n_jobs : int, default=None
@@ -189,8 +190,8 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     oob_prediction_ : ndarray of shape (n_motifs,) or None
         Predictions of ``X_train_`` by dishes that have not seen them ("out of bag"); NaN
         for motifs that fewer than two dishes left out, None where that is so for all.
-    engine_ : {"numba", "torch"}
-        The engine that learned; with ``engine="auto"``, every motif is predicted by the
+    engine_ : str
+        The name of the engine that learned; with ``engine="auto"``, every motif is predicted by the
         one that can run it.
     motif_space_ : MotifSpace
         The motif space in use.
@@ -214,7 +215,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
 
     On top of what it computes with, ``engine="numba"`` keeps at most 128 MB from the inner
     loop until its gradient, besides each thread's path of one motif-network: its weights
-    at every inner step, four times over.
+    at every inner step, four times over. ``engine="torch"`` learns from as many motifs at
+    once as have their tape of all inner steps in 4 GiB, on a GPU in half of its memory, and
+    from one at least; where there are more, their inner loops are run twice.
 
     Where the inner training of a motif diverges, the dish predicts a loss above the
     worst training loss by ten times the range of the training losses.
