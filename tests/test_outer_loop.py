@@ -20,6 +20,7 @@ from sk_petridish.dish import (
     choose_engine,
     draw_dish,
     fit_readout,
+    judge_dishes,
     learn,
 )
 from sk_petridish.motifs import SigmoidSlope
@@ -298,20 +299,24 @@ def test_diverged_motifs_are_left_out_of_the_outer_loss():
 def test_a_dish_in_which_most_motifs_diverged_did_not_converge():
     dishes = [draw_dish(make_settings(), seed) for seed in range(3)]
     nan = np.nan
+    truth = np.array([1.0, 2.0, 3.0])
     statistic = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, nan], [1.0, nan, nan]])
-    calibrated = fit_readout(dishes, statistic, np.array([1.0, 2.0, 3.0]), np.ones((3, 3)), 0.5)
+    calibrated = judge_dishes(dishes, fit_readout(statistic, truth, np.ones((3, 3))), 0.5)
     assert [dish.converged for dish in calibrated] == [True, True, False]
-    assert [dish.statistic_mean for dish in calibrated[:2]] == [2.0, 1.5]
+    # A line through the means, as steep as the standard deviations are apart.
+    assert [dish.slope for dish in calibrated[:2]] == [1.0, 1.0]
+    assert [dish.intercept for dish in calibrated[:2]] == [0.0, 0.0]
     assert [dish.outer_loss for dish in calibrated[::2]] == [0.0, np.inf]
-    assert np.isnan(calibrated[2].statistic_std)
+    assert np.isnan(calibrated[2].slope)
 
 
 def test_a_dish_that_measures_the_same_everywhere_has_no_scale():
     dishes = [draw_dish(make_settings(), 0)]
     truth = np.array([1.0, 2.0, 3.0])
-    (dish,) = fit_readout(dishes, np.array([[0.7, 0.7, 0.7]]), truth, np.ones((1, 3)), 4.0)
+    readout = fit_readout(np.array([[0.7, 0.7, 0.7]]), truth, np.ones((1, 3)))
+    (dish,) = judge_dishes(dishes, readout, 4.0)
     assert not dish.converged
-    assert np.isnan(dish.statistic_std)
+    assert np.isnan(dish.slope)
 
 
 def test_a_dish_in_which_everything_diverged_is_no_perfect_one():

@@ -82,10 +82,10 @@ def test_settings_of_every_kind_come_back(tmp_path):
 def test_dishes_without_a_scale_come_back(tmp_path):
     dish = fitted(n_dishes=1)
     blind = dish.dishes_[0]
-    vars(blind)["statistic_std"], vars(blind)["outer_loss"] = np.nan, np.inf
+    vars(blind)["slope"], vars(blind)["outer_loss"] = np.nan, np.inf
     dish.save(tmp_path / "dish.safetensors")
     loaded = PetriDishRegressor.load(tmp_path / "dish.safetensors").dishes_[0]
-    assert np.isnan(loaded.statistic_std)
+    assert np.isnan(loaded.slope)
     assert loaded.outer_loss == np.inf
 
 

@@ -50,8 +50,10 @@ def test_features_are_the_logarithms_of_what_dishes_measure():
     for dish in range(2):
         column = np.exp(features[:, names.index(f"b{dish}_mean_train_12")])
         ours = unlearned.dishes_[dish]
-        assert column.mean() == pytest.approx(ours.statistic_mean, rel=1e-9)
-        assert column.std() == pytest.approx(ours.statistic_std, rel=1e-6)
+        # The dish's line maps their mean to that of normalised losses, 0, and their
+        # standard deviation to 1.
+        assert ours.slope * column.std() == pytest.approx(1.0, rel=1e-6)
+        assert ours.intercept == pytest.approx(-ours.slope * column.mean(), rel=1e-9)
 
 
 def test_checkpoints_are_powers_of_two_and_the_last_step():

@@ -61,7 +61,7 @@ def test_a_dish_learns_nothing_from_what_it_leaves_out():
 def test_out_of_bag_predictions_are_those_of_dishes_that_left_a_motif_out():
     dish = fast(n_dishes=12).fit(SLOPES, LOSSES)
     statistic = dish._measure(SLOPES, partial(measure_motifs, dishes=dish.dishes_))
-    losses = dish._loss_scale.restore(predict_losses(dish.dishes_, statistic))
+    losses = dish._loss_scale.inverse_transform(predict_losses(dish.dishes_, statistic))
     for motif in range(12):
         ours = losses[dish.left_out_[:, motif], motif]
         assert dish.oob_prediction_[motif] == pytest.approx(np.median(ours))
@@ -73,7 +73,9 @@ def test_nothing_is_left_out_where_it_is_not_wanted_or_dishes_are_few(options):
     assert not dish.left_out_.any()
     assert dish.oob_prediction_ is None
     statistic = dish._measure(SLOPES, partial(measure_motifs, dishes=dish.dishes_))
-    spread = spread_over_dishes(dish._loss_scale.restore(predict_losses(dish.dishes_, statistic)))
+    spread = spread_over_dishes(
+        dish._loss_scale.inverse_transform(predict_losses(dish.dishes_, statistic))
+    )
     np.testing.assert_array_equal(dish.predict(SLOPES, return_std=True)[1], spread)
 
 

@@ -1,6 +1,5 @@
 """Dishes: synthetic data, the inner loop inside and the outer loop around them."""
 
-from ._calibration import fit_readout, predict_losses
 from ._dish import Dish, DishBatch, DishSettings, draw_dish
 from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
@@ -8,6 +7,7 @@ from ._inner_loss import INNER_LOSSES
 from ._measure import measure_curves, measure_motifs
 from ._outer_loop import OuterLoop, OuterLoopData, OuterLoopResult, learn
 from ._outer_loss import OUTER_LOSSES
+from ._readout import Readout, fit_readout, judge_dishes, predict_losses
 from ._statistic import STATISTICS, Curves
 from ._zero_cost import ZERO_COST, zero_cost
 from .engines import (
@@ -39,10 +39,12 @@ __all__ = [
     "OuterLoop",
     "OuterLoopData",
     "OuterLoopResult",
+    "Readout",
     "TorchEngine",
     "choose_engine",
     "draw_dish",
     "fit_readout",
+    "judge_dishes",
     "learn",
     "measure_curves",
     "measure_motifs",

@@ -85,11 +85,9 @@ class Dish:
         Their labels.
     x_valid, y_valid : ndarray
         The same for validation.
-    statistic_mean, statistic_std : float
-        Mean and standard deviation of the statistic over the motifs that the dish
-        learned from; the latter NaN where it cannot tell them apart.
-    loss_mean, loss_std : float
-        Mean and standard deviation of their losses, normalised over all motifs.
+    slope, intercept : float
+        The readout: ``loss = slope * statistic + intercept``; NaN where the dish cannot
+        tell motifs apart.
     outer_loss : float
         Normalised mean squared error over them (eq. 2); infinite there.
     converged : bool
@@ -102,10 +100,8 @@ class Dish:
     y_train: Array = field(repr=False)
     x_valid: Array = field(repr=False)
     y_valid: Array = field(repr=False)
-    statistic_mean: float = 0.0
-    statistic_std: float = 1.0
-    loss_mean: float = 0.0
-    loss_std: float = 1.0
+    slope: float = 1.0
+    intercept: float = 0.0
     outer_loss: float = np.inf
     converged: bool = False
 

@@ -22,7 +22,8 @@ from sk_petridish.blueprints import NetworkSpec
 from ._dish import Array, Dish
 from ._interrupts import noting_ctrl_c
 from ._measure import measure
-from ._outer_loss import OUTER_LOSSES, finite_weights, moments
+from ._outer_loss import OUTER_LOSSES
+from ._readout import fit_readout
 from ._synthetic_data import SyntheticData
 from .engines import Engine
 
@@ -181,18 +182,13 @@ def _held_out_loss(
     with torch.no_grad():
         module = net.module_
         statistic = measure(network, module.batch(), module.engine)
-    dtype, device = statistic.dtype, statistic.device
+    measured = statistic.cpu().numpy().astype(np.float64)
     n_known = len(known.blueprints)
-    learned, others = statistic[:, :n_known], statistic[:, n_known:]
-    kept = finite_weights(learned, torch.as_tensor(known.weights, dtype=dtype, device=device))
-    truth = torch.as_tensor(known.losses, dtype=dtype, device=device).expand_as(learned)
-    (mean, std), (loss_mean, loss_std) = moments(learned, kept), moments(truth, kept)
-    predicted = (others - mean) / std * loss_std + loss_mean
-    squared = (predicted - torch.as_tensor(held_out.losses, device=device)).square()
+    readout = fit_readout(measured[:, :n_known], known.losses, known.weights)
+    squared = (readout.predict(measured[:, n_known:]) - held_out.losses) ** 2
     # A motif that diverged counts as one predicted at the opposite end.
-    squared = torch.where(squared.isfinite(), squared, 4.0)
-    weights = torch.as_tensor(held_out.weights, device=device)
-    return float((weights * squared).sum() / weights.sum())
+    squared = np.where(np.isfinite(squared), squared, 4.0)
+    return float((held_out.weights * squared).sum() / held_out.weights.sum())
 
 
 def _callbacks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from sk_petridish.dish import (
     Engine,
     OuterLoopData,
     fit_readout,
+    judge_dishes,
     measure_motifs,
-    predict_losses,
 )
 
 from ._evaluated_motifs import EvaluatedMotifs, Losses, LossScale
@@ -83,7 +84,7 @@ class FitData:
     engine: Engine
     max_outer_loss: float
 
-    @property
+    @cached_property
     def scale(self) -> LossScale:
         """The scale of the losses that at least one dish sees."""
         seen = self._seen
@@ -101,18 +102,16 @@ class FitData:
 
     def judge(self, dishes: Sequence[Dish]) -> FitResult:
         """Measure all motifs, and make dishes ready to predict."""
-        scale = self.scale
         statistic = measure_motifs(self.blueprints, dishes, self.engine)
         weights = self.truth.weights * ~self.left_out
-        calibrated = fit_readout(
-            dishes, statistic, scale.normalise(self.truth.y), weights, self.max_outer_loss
-        )
-        converged = np.array([dish.converged for dish in calibrated])
+        readout = fit_readout(statistic, self.scale.transform(self.truth.y), weights)
+        judged = judge_dishes(dishes, readout, self.max_outer_loss)
+        converged = np.array([dish.converged for dish in judged])
         usable = converged if converged.any() else ~converged
-        losses = scale.restore(predict_losses(calibrated, statistic))
-        unseen = out_of_bag(losses[usable], self.left_out[usable])
-        spread = calibrate_spread(unseen, self.truth, scale.std)
-        return FitResult(calibrated, statistic, scale, unseen.prediction, spread)
+        predicted = self.scale.inverse_transform(readout.predict(statistic))
+        unseen = out_of_bag(predicted[usable], self.left_out[usable])
+        spread = calibrate_spread(unseen, self.truth, self.scale.std)
+        return FitResult(judged, statistic, self.scale, unseen.prediction, spread)
 
     @property
     def _seen(self) -> Mask:
@@ -123,6 +122,6 @@ class FitData:
         weights = self.truth.weights * ~(self.left_out & self._seen)
         return OuterLoopData(
             [self.blueprints[motif] for motif in np.flatnonzero(motifs)],
-            self.scale.normalise(self.truth.y[motifs]),
+            self.scale.transform(self.truth.y[motifs]),
             weights[:, motifs],
         )

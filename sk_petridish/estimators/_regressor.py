@@ -388,7 +388,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         with one_torch_thread():
             statistic = self._measure(X, partial(measure_motifs, dishes=dishes))
         _warn_of_divergence(statistic, stacklevel=3)
-        losses = self._loss_scale.restore(predict_losses(dishes, statistic))
+        losses = self._loss_scale.inverse_transform(predict_losses(dishes, statistic))
         median: Losses = np.median(losses, axis=0)
         return (median, self._spread.std(spread_over_dishes(losses))) if return_std else median
 
