@@ -1,6 +1,7 @@
 """Dishes: synthetic data, the inner loop inside and the outer loop around them."""
 
 from ._dish import Dish, DishBatch, DishSettings, draw_dish
+from ._ensemble import DishEnsemble, EngineOptions
 from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
 from ._inner_loss import INNER_LOSSES
@@ -31,8 +32,10 @@ __all__ = [
     "Curves",
     "Dish",
     "DishBatch",
+    "DishEnsemble",
     "DishSettings",
     "Engine",
+    "EngineOptions",
     "InitialWeights",
     "InnerLoop",
     "NumbaEngine",

@@ -8,12 +8,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from skorch.callbacks import Callback
 
 from sk_petridish.blueprints import NetworkSpec
 from sk_petridish.dish import (
     Dish,
+    DishEnsemble,
     Engine,
+    OuterLoop,
     OuterLoopData,
+    OuterLoopResult,
     fit_readout,
     judge_dishes,
     measure_motifs,
@@ -49,7 +53,7 @@ class FitResult:
     spread: SpreadCalibration
 
     def attributes(self) -> dict[str, Any]:
-        """Give what an estimator predicts with, by the names of its attributes."""
+        """Return what an estimator predicts with, by the names of its attributes."""
         prediction = self.oob_prediction
         return {
             "dishes_": self.dishes,
@@ -72,8 +76,8 @@ class FitData:
         Their losses and weights.
     left_out : ndarray of shape (n_dishes, n_motifs), bool
         Which motifs each dish must not see.
-    engine : Engine
-        What runs the inner loop.
+    ensemble : DishEnsemble
+        The dishes from which learning starts.
     max_outer_loss : float
         Dishes above it did not converge.
     """
@@ -81,7 +85,7 @@ class FitData:
     blueprints: list[NetworkSpec]
     truth: EvaluatedMotifs
     left_out: Mask
-    engine: Engine
+    ensemble: DishEnsemble
     max_outer_loss: float
 
     @cached_property
@@ -89,6 +93,11 @@ class FitData:
         """The scale of the losses that at least one dish sees."""
         seen = self._seen
         return LossScale.of(self.truth.y[seen], self.truth.weights[seen])
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What runs the inner loop of all motifs."""
+        return self.ensemble.engine.choose(self.blueprints)
 
     @property
     def known(self) -> OuterLoopData:
@@ -99,6 +108,14 @@ class FitData:
     def held_out(self) -> OuterLoopData | None:
         """Motifs that no dish sees, if there are any."""
         return None if self._seen.all() else self._select(~self._seen)
+
+    def learn(
+        self, loop: OuterLoop, seed: int, callbacks: Sequence[Callback | tuple[str, Callback]]
+    ) -> OuterLoopResult:
+        """Learn the dishes from what they may see."""
+        return self.ensemble.learn(
+            self.known, loop, held_out=self.held_out, seed=seed, callbacks=callbacks
+        )
 
     def judge(self, dishes: Sequence[Dish]) -> FitResult:
         """Measure all motifs, and make dishes ready to predict."""

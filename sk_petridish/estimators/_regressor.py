@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,11 +17,8 @@ from sk_petridish._compat._sklearn import VisualBlock, fit_context
 from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.dish import (
     Dish,
-    DishSettings,
+    DishEnsemble,
     OuterLoopResult,
-    draw_dish,
-    learn,
-    measure_motifs,
     predict_losses,
 )
 from sk_petridish.motifs import Motifs, SigmoidSlope
@@ -40,7 +34,13 @@ from ._evaluated_motifs import (
     validate_weights,
 )
 from ._fit import FitData, FitResult
-from ._parameters import DishParameters
+from ._parameters import (
+    DishParameters,
+    dish_settings,
+    draw_seeds,
+    engine_options,
+    outer_loop,
+)
 from ._persistence import SavedEstimator
 from ._splits import Mask, draw_held_out, draw_left_out
 from ._uncertainty import SpreadCalibration, spread_over_dishes
@@ -381,12 +381,11 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         RuntimeWarning
             If the inner training of a motif diverged.
         """
-        # Dishes that a transformer has drawn have learned no scale to predict on.
-        check_is_fitted(self, ["dishes_", "_loss_scale"])
-        X = self._validate_motifs(X, fitting=False)
+        check_is_fitted(self, "dishes_")
+        blueprints = self.motif_space_.blueprints(self._validate_motifs(X, fitting=False))
         dishes = [dish for dish in self.dishes_ if dish.converged] or self.dishes_
         with one_torch_thread():
-            statistic = self._measure(X, partial(measure_motifs, dishes=dishes))
+            statistic = DishEnsemble(dishes, engine_options(self)).statistics(blueprints)
         _warn_of_divergence(statistic, stacklevel=3)
         losses = self._loss_scale.inverse_transform(predict_losses(dishes, statistic))
         median: Losses = np.median(losses, axis=0)
@@ -403,12 +402,6 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         space = getattr(self, "motif_space_", self.motif_space) or SigmoidSlope()
         return VisualBlock("serial", [space], names=["motif space"])
 
-    def _draw(self, X: ArrayLike) -> None:
-        """Draw the dishes from which learning would start, to be measured as they are."""
-        self._validate_motifs(X, fitting=True)
-        _, _, *seeds = self._seeds()
-        self.dishes_ = self._first_dishes(self._dish_settings(), seeds, goes_on=False)
-
     def _validate(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, goes_on: bool
     ) -> EvaluatedMotifs:
@@ -422,16 +415,20 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         """Learn from motifs with losses, anew or from the dishes that there are."""
         truth = join_repeats(self.motif_space_, evaluated)
         check_ordering(truth.y)
-        settings, loop, callbacks = self._dish_settings(), self._outer_loop(), self._callbacks()
-        batch_seed, split_seed, *seeds = self._seeds()
-        dishes = self._first_dishes(settings, seeds, goes_on=goes_on)
-        left_out = self._draw_left_out(truth, np.random.RandomState(split_seed), goes_on=goes_on)
-        blueprints = self._blueprints(truth.X)
+        settings, callbacks = dish_settings(self, self.motif_space_), self._callbacks()
+        loop = outer_loop(self, self.motif_space_)
+        batch_seed, split_seed, *seeds = draw_seeds(self)
+        engine = engine_options(self)
+        ensemble = (
+            DishEnsemble(self.dishes_, engine).go_on(settings, seeds)
+            if goes_on
+            else DishEnsemble.draw(settings, seeds, engine)
+        )
         data = FitData(
-            blueprints,
+            self.motif_space_.blueprints(truth.X),
             truth,
-            left_out,
-            self._choose_engine(blueprints),
+            self._draw_left_out(truth, np.random.RandomState(split_seed), goes_on=goes_on),
+            ensemble,
             # Dishes that were not to learn are not judged by whether they did.
             self.max_outer_loss if loop.max_iter else np.inf,
         )
@@ -442,15 +439,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         hooks.begin(context)
         steps = OuterSteps(context, hooks, lambda dishes: data.judge(dishes).attributes())
         with one_torch_thread():
-            learned = learn(
-                dishes,
-                data.known,
-                loop,
-                held_out=data.held_out,
-                seed=batch_seed,
-                engine=data.engine,
-                callbacks=[steps, *callbacks],
-            )
+            learned = data.learn(loop, batch_seed, [steps, *callbacks])
             result = data.judge(learned.dishes)
         hooks.end(context, result.attributes)
         self._keep(data, learned, result, goes_on=goes_on)
@@ -473,26 +462,6 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
             curve, history = np.r_[self.loss_curve_, curve], self.history_ + history
         self.loss_curve_, self.history_, self.n_iter_ = curve, history, len(curve)
         self.validation_scores_ = -learned.held_out_curve if self.early_stopping else None
-
-    def _first_dishes(
-        self, settings: DishSettings, seeds: Sequence[int], *, goes_on: bool
-    ) -> list[Dish]:
-        """Give the dishes that learning starts from."""
-        if not goes_on:
-            return [draw_dish(settings, seed) for seed in seeds]
-        kept = [replace(dish, settings=settings) for dish in self.dishes_]
-        drawn = draw_dish(settings, seeds[0])
-        if len(kept) > len(seeds) or any(
-            getattr(kept[0], name).shape != getattr(drawn, name).shape
-            for name in ("x_train", "y_train")
-        ):
-            raise ValueError(
-                f"Learning cannot go on: there are {len(kept)} dishes with inputs of shape "
-                f"{kept[0].x_train.shape} and labels of shape {kept[0].y_train.shape}, but the "
-                f"parameters ask for {len(seeds)} with {drawn.x_train.shape} and "
-                f"{drawn.y_train.shape}. Restore them, or start anew with warm_start=False."
-            )
-        return kept + [draw_dish(settings, seed) for seed in seeds[len(kept) :]]
 
     def _draw_left_out(
         self, truth: EvaluatedMotifs, random_state: np.random.RandomState, *, goes_on: bool
