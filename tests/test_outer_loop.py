@@ -9,13 +9,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from small_dishes import make_settings
 
 from sk_petridish.dish import (
     OUTER_LOSSES,
     OuterLoop,
     OuterLoopData,
+    StopLearning,
     _synthetic_data,
     choose_engine,
     draw_dish,
@@ -208,28 +209,44 @@ class AtEpoch(Callback):
 
 
 def stop():
-    raise KeyboardInterrupt
+    raise StopLearning
 
 
 def press_ctrl_c():
     signal.raise_signal(signal.SIGINT)
 
 
-def test_a_callback_stops_learning_as_in_skorch():
+def like_other_callbacks_of_skorch():
+    raise KeyboardInterrupt
+
+
+def test_a_callback_stops_learning():
     _, learned = learn_dishes(make_settings(), callbacks=[AtEpoch(stop)], max_iter=5)
     assert len(learned.history) == len(learned.loss_curve) == 2
 
 
-def test_ctrl_c_ends_in_a_keyboard_interrupt_even_within_a_callback(monkeypatch):
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("action", [press_ctrl_c, like_other_callbacks_of_skorch])
+def test_every_keyboard_interrupt_is_the_users(monkeypatch, action):
+    def refuse(*arguments):
+        raise AssertionError("a signal handler was set")
+
+    monkeypatch.setattr(signal, "signal", refuse)
     with pytest.raises(KeyboardInterrupt):
-        learn_dishes(make_settings(), callbacks=[AtEpoch(press_ctrl_c)], max_iter=5)
-    assert signal.getsignal(signal.SIGINT) is before
-    monkeypatch.setattr(
-        _synthetic_data.SyntheticData, "forward", lambda self, motifs: press_ctrl_c()
-    )
+        learn_dishes(make_settings(), callbacks=[AtEpoch(action)], max_iter=5)
+    monkeypatch.setattr(_synthetic_data.SyntheticData, "forward", lambda self, motifs: action())
     with pytest.raises(KeyboardInterrupt):
         learn_dishes(make_settings())
+
+
+def test_the_early_stopping_of_skorch_stops_learning_and_ctrl_c_beside_it_is_an_error():
+    def patient(patience):
+        return EarlyStopping(monitor="outer_loss", patience=patience, threshold=10.0,
+                             threshold_mode="abs", sink=lambda message: None)  # fmt: skip
+
+    _, learned = learn_dishes(make_settings(), callbacks=[patient(2)], max_iter=9)
+    assert len(learned.history) == 3
+    with pytest.raises(KeyboardInterrupt):
+        learn_dishes(make_settings(), callbacks=[patient(5), AtEpoch(press_ctrl_c)], max_iter=9)
 
 
 def test_a_callback_stops_learning_in_a_thread_too():

@@ -6,7 +6,7 @@ from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
 from ._inner_loss import INNER_LOSSES
 from ._measure import measure_curves, measure_motifs
-from ._outer_loop import OuterLoop, OuterLoopData, OuterLoopResult, learn
+from ._outer_loop import OuterLoop, OuterLoopData, OuterLoopResult, StopLearning, learn
 from ._outer_loss import OUTER_LOSSES
 from ._readout import Readout, fit_readout, judge_dishes, predict_losses
 from ._statistic import STATISTICS, Curves
@@ -43,6 +43,7 @@ __all__ = [
     "OuterLoopData",
     "OuterLoopResult",
     "Readout",
+    "StopLearning",
     "TorchEngine",
     "choose_engine",
     "draw_dish",

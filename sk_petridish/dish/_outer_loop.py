@@ -20,7 +20,6 @@ from tqdm import tqdm
 from sk_petridish.blueprints import NetworkSpec
 
 from ._dish import Array, Dish
-from ._interrupts import noting_ctrl_c
 from ._measure import measure
 from ._outer_loss import OUTER_LOSSES
 from ._readout import fit_readout
@@ -116,12 +115,17 @@ class _DishLosses(nn.Module):
         return self._loss(statistic, losses, self._weights[:, motifs])
 
 
-class _Stopped(Exception):
-    """A callback ended learning."""
+class StopLearning(Exception):
+    """Raised by a callback at the end of an outer step to end learning there.
+
+    In skorch callbacks do that by raising KeyboardInterrupt, which is the user's here: it
+    ends a fit in an error. skorch's own :class:`~skorch.callbacks.EarlyStopping` is
+    understood all the same.
+    """
 
 
 class _Interrupted(Exception):
-    """The user pressed Ctrl-C."""
+    """A KeyboardInterrupt on its way through skorch, which would swallow it."""
 
 
 class _OuterNet(NeuralNet):
@@ -138,24 +142,29 @@ class _OuterNet(NeuralNet):
         return losses.sum()
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Tell callbacks, one of which may end learning.
-
-        In skorch it does so by raising KeyboardInterrupt, and skorch therefore swallows
-        every one; a user who interrupts a fit wants it to end in an error.
-        """
+        """Tell callbacks; skorch's early stopping ends learning, and no error."""
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt as error:
-            raise (_Interrupted if self.ctrl_c_.is_set() else _Stopped) from error
+            if method_name == "on_epoch_end" and any(map(_has_stopped, self.callbacks_)):
+                raise StopLearning from error
+            raise
 
     def fit_loop(self, *args: Any, **kwargs: Any) -> _OuterNet:
         try:
             super().fit_loop(*args, **kwargs)
-        except KeyboardInterrupt as error:
-            raise _Interrupted from error
-        except _Stopped:
+        except StopLearning:
             pass
+        except KeyboardInterrupt as error:
+            # The caller, skorch's partial_fit, takes it for a wish to stop.
+            raise _Interrupted from error
         return self
+
+
+def _has_stopped(named: tuple[str, Callback]) -> bool:
+    """Whether a callback is skorch's early stopping, and has run out of patience."""
+    _, callback = named
+    return isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
 
 
 class _ShowProgress(Callback):
@@ -300,7 +309,7 @@ def learn(
         verbose=0,
     )
     try:
-        with bar, noting_ctrl_c() as net.ctrl_c_:
+        with bar:
             net.fit(np.arange(n_motifs), torch.as_tensor(known.losses, dtype=engine.dtype))
     except _Interrupted as error:
         raise KeyboardInterrupt from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -154,7 +154,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         Told of every outer step, as instances or ``(name, instance)`` tuples. Their
         ``net.history`` records ``"outer_loss"``, ``"dish_losses"`` and, with
         ``early_stopping``, ``"held_out_loss"``; ``net.module_.dishes()`` are the dishes as
-        learned so far. scikit-learn's own callbacks go to :meth:`set_callbacks`.
+        learned so far. To end learning, raise :class:`~sk_petridish.dish.StopLearning` at the
+        end of a step; skorch's ``EarlyStopping`` works too, but any other KeyboardInterrupt
+        ends the fit in an error. scikit-learn's own callbacks go to :meth:`set_callbacks`.
     warm_start : bool, default=False
         Whether another ``fit`` goes on from the dishes of the last one, as
         :meth:`partial_fit` does, with the motifs that it is given and the same motif
@@ -239,6 +241,38 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     >>> bool(predictions[0] < predictions[1])
     True
     """
+
+    _fitted: ClassVar[tuple[str, ...]] = (
+        "n_features_in_",
+        "feature_names_in_",
+        "motif_space_",
+        "dishes_",
+        "n_converged_",
+        "oob_prediction_",
+        "_loss_scale",
+        "_spread",
+        "X_train_",
+        "y_train_",
+        "sample_weight_train_",
+        "left_out_",
+        "engine_",
+        "loss_curve_",
+        "history_",
+        "n_iter_",
+        "validation_scores_",
+    )
+
+    dishes_: list[Dish]
+    n_converged_: int
+    left_out_: Mask
+    loss_curve_: Losses
+    validation_scores_: Losses | None
+    history_: list[dict[str, Any]]
+    X_train_: Motifs
+    y_train_: Losses
+    sample_weight_train_: Losses
+    _loss_scale: LossScale
+    _spread: SpreadCalibration
 
     dishes_: list[Dish]
     n_converged_: int

@@ -122,6 +122,12 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
           dtype=object)
     """
 
+    _fitted: ClassVar[tuple[str, ...]] = (
+        "n_features_in_",
+        "feature_names_in_",
+        "motif_space_",
+        "dishes_",
+    )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "motif_space": [MotifSpace, None],
         "dishes": [list, None],
