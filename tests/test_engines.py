@@ -11,7 +11,10 @@ from small_dishes import make_settings
 from small_regressors import LOSSES, SLOPES, fast
 
 from sk_petridish.dish import (
+    ZERO_COST,
     DishBatch,
+    DishEnsemble,
+    EngineOptions,
     NumbaEngine,
     OuterLoop,
     OuterLoopData,
@@ -155,3 +158,22 @@ def test_learning_keeps_within_its_memory(monkeypatch, n_batches):
     monkeypatch.setattr(_chunks, "_MAX_TAPE_BYTES", 1)
     learn_dishes(engine, **changes)
     assert set(on_tape) == {1}
+
+
+def test_an_ensemble_measures_on_blueprints_what_estimators_measure_on_rows():
+    dish = fast(max_outer_loss=np.inf).fit(SLOPES, LOSSES)
+    ensemble = DishEnsemble(dish.dishes_)
+    statistic = ensemble.statistics(MOTIFS)
+    readout = np.array([one.slope * row + one.intercept
+                        for one, row in zip(dish.dishes_, statistic, strict=True)])  # fmt: skip
+    scale = dish._loss_scale
+    np.testing.assert_allclose(
+        np.median(readout, axis=0) * scale.std + scale.mean, dish.predict(SLOPES), rtol=1e-12
+    )
+    drawn = DishEnsemble.draw(ensemble.settings, [3, 4, 5], EngineOptions())
+    assert drawn.curves(MOTIFS, [0, 15]).shape == (3, 8, 2, 3)
+    assert drawn.zero_cost(MOTIFS).shape == (3, 8, len(ZERO_COST))
+    grown = drawn.go_on(drawn.settings, [3, 4, 5, 6])
+    assert [one.seed for one in grown.dishes] == [3, 4, 5, 6]
+    # A motif gets the engine that it would get alone.
+    np.testing.assert_array_equal(drawn.statistics(MOTIFS[:1]), drawn.statistics(MOTIFS)[:, :1])

@@ -28,7 +28,7 @@ _DATA_KEY = 0
 
 @dataclass(frozen=True)
 class DishSettings:
-    """What all dishes of an estimator have in common.
+    """Settings that all dishes of an estimator have in common.
 
     Parameters
     ----------
@@ -191,7 +191,10 @@ class DishBatch:
         return cls(
             settings=dishes[0].settings,
             seeds=tuple(dish.seed for dish in dishes),
-            **{name: tensor(name) for name in SAMPLES},
+            x_train=tensor("x_train"),
+            y_train=tensor("y_train"),
+            x_valid=tensor("x_valid"),
+            y_valid=tensor("y_valid"),
         )
 
     def initial_weights(self, network: Any) -> Any:

@@ -126,7 +126,7 @@ class DishEnsemble:
 
     @property
     def settings(self) -> DishSettings:
-        """What the dishes share."""
+        """Settings that the dishes share."""
         return self.dishes[0].settings
 
     def go_on(self, settings: DishSettings, seeds: Sequence[int]) -> DishEnsemble:

@@ -81,7 +81,7 @@ class OuterLoopData(NamedTuple):
 
 
 class OuterLoopResult(NamedTuple):
-    """What the outer loop returns.
+    """Result of the outer loop.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class _OuterNet(NeuralNet):
         return losses.sum()
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Tell callbacks; skorch's early stopping ends learning, and no error."""
+        """Notify callbacks; skorch's early stopping ends learning, and no error."""
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt as error:

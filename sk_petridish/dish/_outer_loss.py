@@ -56,7 +56,7 @@ def finite_weights(statistic: Tensor, weights: Tensor) -> Tensor:
 
 
 def mostly_finite(kept: Tensor, weights: Tensor) -> Tensor:
-    """Tell whether a dish can be judged: most of its motif-networks did not diverge.
+    """Return whether a dish can be judged: most of its motif-networks did not diverge.
 
     Two motifs are always in perfect order or in none.
 

@@ -1,4 +1,4 @@
-"""What can be told of motif-networks before any training: zero-cost measures."""
+"""Zero-cost measures: motif-networks judged before any training."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _measures(network: Network, batch: DishBatch) -> Tensor:
 
 
 def _projected(outputs: Tensor) -> Tensor:
-    """Give a weighted sum of outputs; behind batch normalisation a plain one is constant."""
+    """Return a weighted sum of outputs; behind batch normalisation a plain one is constant."""
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(outputs.shape[3:], generator=generator, dtype=torch.float64)
     return (outputs * weights.to(outputs)).sum()
@@ -149,7 +149,7 @@ def _patterns(trace: Trace, n_motifs: int) -> Tensor:
 
 
 def _rank(features: Tensor) -> Tensor:
-    """Give the effective rank of features, (n_dishes, n_motifs, n, width)."""
+    """Return the effective rank of features, (n_dishes, n_motifs, n, width)."""
     centred = features - features.mean(-2, keepdim=True)
     return _effective_number(torch.linalg.svdvals(centred))
 
@@ -166,6 +166,6 @@ def _reach(outputs: Tensor, x: Tensor) -> Tensor:
 
 
 def _effective_number(amounts: Tensor) -> Tensor:
-    """Give how many amounts there would be, were they equal: exp of their shares' entropy."""
+    """Return the number of amounts, were they equal: exp of their shares' entropy."""
     shares = amounts / (amounts.sum(-1, keepdim=True) + _TINY)
     return (-(shares * _log(shares)).sum(-1)).exp()

@@ -1,4 +1,4 @@
-"""What dishes learn from, and what they have become once they have learned."""
+"""A fit: the data that dishes learn from, and the result."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class FitData:
 
     @cached_property
     def engine(self) -> Engine:
-        """What runs the inner loop of all motifs."""
+        """The engine that runs the inner loop of all motifs."""
         return self.ensemble.engine.choose(self.blueprints)
 
     @property

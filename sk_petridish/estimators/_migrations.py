@@ -1,4 +1,4 @@
-"""What files of older formats mean today: one function a format, on the file's JSON."""
+"""From files of older formats to today's: one function a format, on the file's JSON."""
 
 from __future__ import annotations
 

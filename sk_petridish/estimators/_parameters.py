@@ -1,4 +1,4 @@
-"""What a user sets and gives, turned into what dishes and the outer loop need."""
+"""Parameters of a dish estimator, and the settings that they become."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         above this did not converge, and is left out of predictions.
     oob_fraction : float, default=0.2
         Share of the motifs that each dish does not see, at most; every motif is left out
-        by as many dishes, whose predictions of it fit_readout the spread. 0 leaves none out,
+        by as many dishes, whose predictions of it calibrate the spread. 0 leaves none out,
         and the spread as it is; so do fewer than ``2 / oob_fraction`` dishes or
         ``1 / oob_fraction`` motifs.
     batch_size : int, default=40
@@ -169,7 +169,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     Attributes
     ----------
     dishes_ : list of Dish
-        OuterLoopResult dishes, those that did not converge too; see ``Dish.converged``.
+        Learned dishes, those that did not converge too; see ``Dish.converged``.
     n_converged_ : int
         Number of dishes that converged.
     loss_curve_ : ndarray of shape (n_iter_,)
@@ -261,18 +261,6 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         "n_iter_",
         "validation_scores_",
     )
-
-    dishes_: list[Dish]
-    n_converged_: int
-    left_out_: Mask
-    loss_curve_: Losses
-    validation_scores_: Losses | None
-    history_: list[dict[str, Any]]
-    X_train_: Motifs
-    y_train_: Losses
-    sample_weight_train_: Losses
-    _loss_scale: LossScale
-    _spread: SpreadCalibration
 
     dishes_: list[Dish]
     n_converged_: int
@@ -426,7 +414,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         return (median, self._spread.std(spread_over_dishes(losses))) if return_std else median
 
     def __sklearn_tags__(self) -> Tags:
-        """Say that a dish is no function approximator for arbitrary columns."""
+        """Return the tags of a regressor that is no function approximator for any columns."""
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         return tags
@@ -500,7 +488,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     def _draw_left_out(
         self, truth: EvaluatedMotifs, random_state: np.random.RandomState, *, goes_on: bool
     ) -> Mask:
-        """Say which motifs each dish must not see: those that judge it, or all of them.
+        """Draw the motifs that each dish must not see: those that judge it, or all of them.
 
         A motif that a dish has seen stays seen, and one that it left out stays left out.
         """

@@ -1,4 +1,4 @@
-"""What a bank of dishes measures about motifs, as features."""
+"""Measurements of motifs by a bank of dishes, as features."""
 
 from __future__ import annotations
 
@@ -352,7 +352,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         return self
 
     def __sklearn_tags__(self) -> Tags:
-        """Say that losses are needed for learning only."""
+        """Return tags: losses are needed for learning only."""
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.learn
         return tags
@@ -372,13 +372,14 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         """Return the motif space: the one that was given, or that of the dishes."""
         spaces = [member.motif_space for _, member in self._named() if member.motif_space]
         if self.motif_space is not None:
-            return clone(self.motif_space)
+            spaces = [self.motif_space]
         if len({joblib.hash(space) for space in spaces}) > 1:
             raise ValueError(
                 f"dishes are of different motif spaces, {spaces}, but a row of X is a motif of "
                 "one; give motif_space."
             )
-        return clone(spaces[0]) if spaces else SigmoidSlope(n_features)
+        space: MotifSpace = clone(spaces[0]) if spaces else SigmoidSlope(n_features)
+        return space
 
     def _named(self) -> list[tuple[str, PetriDishRegressor]]:
         """Return the regressors that describe the bank, with their names, checked."""

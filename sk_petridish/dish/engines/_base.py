@@ -13,7 +13,7 @@ from sk_petridish.dish._statistic import Curves
 
 
 class Engine(Protocol):
-    """What trains motif-networks in dishes.
+    """Protocol of an engine, which trains motif-networks in dishes.
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ AUTO = "auto"
 """The name that leaves the choice to :func:`choose_engine`."""
 
 ENGINE_NAMES: set[str] = {AUTO}
-"""What an estimator's ``engine`` may be: a live set, which grows as engines are registered."""
+"""Values of an estimator's ``engine``: a live set, which grows as engines are registered."""
 
 _ENGINES: dict[str, type[Engine]] = {}
 # Names of the engines that AUTO tries, the preferred one first.
