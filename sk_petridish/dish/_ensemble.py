@@ -151,6 +151,7 @@ class DishEnsemble:
             settings ask for.
         """
         kept = [replace(dish, settings=settings) for dish in self.dishes]
+        # Any dish will do: all of them have data of the same shape.
         drawn = draw_dish(settings, seeds[0])
         if len(kept) > len(seeds) or any(
             getattr(kept[0], name).shape != getattr(drawn, name).shape
@@ -265,6 +266,7 @@ class DishEnsemble:
     ) -> Array:
         """Measure motifs, the second axis; what one gets does not depend on the others."""
         chosen: list[Any] = [self.engine.choose([blueprint]) for blueprint in blueprints]
+        # One call an engine; argsort of the order in which motifs were measured undoes it.
         order, pieces = [], []
         for engine in dict.fromkeys(chosen):
             ours = [index for index, one in enumerate(chosen) if one == engine]

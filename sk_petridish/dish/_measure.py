@@ -128,6 +128,7 @@ def in_chunks(
     ndarray of shape (n_dishes, n_motifs, ...)
         What was read.
     """
+    # A motif is a network in every dish.
     size = max(1, max_networks // len(batch.seeds))
     pieces = []
     with torch.no_grad():

@@ -90,6 +90,7 @@ def normalise(values: Tensor, weights: Tensor) -> Tensor:
     Tensor of shape (..., n_motifs)
         Normalised losses.
     """
+    # (L - mean(L)) / std(L), and 0 where the weight is: also there the gradient is finite.
     mean, std = moments(values, weights)
     counts = weights > 0
     return torch.where(counts, (torch.where(counts, values, 0.0) - mean) / std, 0.0)

@@ -86,6 +86,7 @@ def fit_readout(statistic: Array, losses: Array, weights: Array) -> Readout:
         One line a dish.
     """
     measured, counts = torch.as_tensor(statistic), torch.as_tensor(weights)
+    # Both sides over the same motifs: those that the dish saw and that did not diverge.
     kept = finite_weights(measured, counts)
     mean, std = (moment.numpy() for moment in moments(measured, kept))
     truth = torch.as_tensor(losses).expand_as(measured)

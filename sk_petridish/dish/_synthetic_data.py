@@ -91,6 +91,7 @@ class SyntheticData(nn.Module):
         Tensor of shape (n_dishes, n_motifs)
             The statistic.
         """
+        # The first call of an outer loop, and any with another batch (appendix A.3.2).
         if motifs.tolist() != self._motifs:
             self._motifs = motifs.tolist()
             blueprints = [self._blueprints[motif] for motif in self._motifs]

@@ -121,6 +121,7 @@ class FitData:
         """Measure all motifs, and make dishes ready to predict."""
         statistic = measure_motifs(self.blueprints, dishes, self.engine)
         weights = self.truth.weights * ~self.left_out
+        # Each dish by the motifs that it saw, and its spread by those that it did not.
         readout = fit_readout(statistic, self.scale.transform(self.truth.y), weights)
         judged = judge_dishes(dishes, readout, self.max_outer_loss)
         converged = np.array([dish.converged for dish in judged])

@@ -276,6 +276,7 @@ def engine_options(params: DishParameters) -> EngineOptions:
 
 def draw_seeds(params: DishParameters) -> list[int]:
     """Return two seeds for learning and one for each dish, the same however many."""
+    # Those of the dishes come last: more dishes leave the seeds of the others as they are.
     generator = check_random_state(params.random_state)
     seeds: list[int] = generator.randint(2**31 - 1, size=params.n_dishes + 2).tolist()
     return seeds

@@ -398,6 +398,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         prototypes = []
         for name, described in self._named():
             prototype = clone(described).set_params(motif_space=clone(self.motif_space_))
+            # Drawn for all, so that a random_state of one does not change the others' dishes.
             seed = generator.randint(2**31 - 1)
             if prototype.random_state is None:
                 prototype.set_params(random_state=seed)
