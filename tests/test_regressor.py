@@ -20,10 +20,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from small_regressors import FAST, fast
 
-from sk_petridish import PetriDishRegressor, _regressor
+from sk_petridish import PetriDishRegressor
 from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.blueprints import Blueprint, Node, Operation, temporary_operations
-from sk_petridish.dish import NumbaEngine, _measure, draw_dish
+from sk_petridish.dish import DishEnsemble, NumbaEngine, _measure, draw_dish
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask
 
@@ -445,14 +445,14 @@ def test_a_diverged_motif_is_predicted_worse_than_any_training_motif(problem, mo
     X, y = problem
     dish = fast().fit(X, y)
     finite = dish.predict([[0.5]])
-    original = _regressor.measure_motifs
+    original = DishEnsemble.statistics
 
-    def diverge(blueprints, dishes, engine):
-        statistic = original(blueprints, dishes, engine)
+    def diverge(ensemble, blueprints):
+        statistic = original(ensemble, blueprints)
         statistic[:, 1] = np.nan
         return statistic
 
-    monkeypatch.setattr(_regressor, "measure_motifs", diverge)
+    monkeypatch.setattr(DishEnsemble, "statistics", diverge)
     with pytest.warns(RuntimeWarning, match="1 of 2 motifs diverged"):
         predictions = dish.predict([[0.5], [0.6]])
     np.testing.assert_allclose(predictions[0], finite[0], rtol=1e-9)

@@ -185,4 +185,4 @@ def test_tasks_suit_every_kind_of_motif(space, task):
     for loss in ("bce", "cross_entropy", "mse"):
         dish = PetriDishRegressor(space, task=task, inner_loss=loss, random_state=0, **few)
         dish.fit(X, np.arange(4))
-        assert np.isfinite(dish.dishes_[0].statistic_mean)
+        assert np.isfinite(dish.dishes_[0].slope)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,21 +14,21 @@ from torch import Tensor
 from sk_petridish.blueprints import SampleShape, Widths
 from sk_petridish.tasks import SampleSpec, Task
 
-from ._initial_weights import InitialWeights
+from ._initial_weights import DrawnOnce, InitialWeights
 from ._inner_loop import InnerLoop
 from ._statistic import STATISTICS, Statistic
 
 Array = NDArray[np.float64]
 
 # A dish's samples, wherever all of them are handled alike.
-_SAMPLES = ("x_train", "y_train", "x_valid", "y_valid")
+SAMPLES = ("x_train", "y_train", "x_valid", "y_valid")
 # Marks the seed sequence of synthetic data; initial weights have keys of three.
 _DATA_KEY = 0
 
 
 @dataclass(frozen=True)
 class DishSettings:
-    """What all dishes of an estimator have in common.
+    """Settings that all dishes of an estimator have in common.
 
     Parameters
     ----------
@@ -111,11 +111,9 @@ class Dish:
         Their labels.
     x_valid, y_valid : ndarray
         The same for validation.
-    statistic_mean, statistic_std : float
-        Mean and standard deviation of the statistic over the motifs that the dish
-        learned from; the latter NaN where it cannot tell them apart.
-    loss_mean, loss_std : float
-        Mean and standard deviation of their losses, normalised over all motifs.
+    slope, intercept : float
+        The readout: ``loss = slope * statistic + intercept``; NaN where the dish cannot
+        tell motifs apart.
     outer_loss : float
         Normalised mean squared error over them (eq. 2); infinite there.
     converged : bool
@@ -128,10 +126,8 @@ class Dish:
     y_train: Array = field(repr=False)
     x_valid: Array = field(repr=False)
     y_valid: Array = field(repr=False)
-    statistic_mean: float = 0.0
-    statistic_std: float = 1.0
-    loss_mean: float = 0.0
-    loss_std: float = 1.0
+    slope: float = 1.0
+    intercept: float = 0.0
     outer_loss: float = np.inf
     converged: bool = False
 
@@ -175,6 +171,8 @@ class DishBatch:
         Their labels.
     x_valid, y_valid : Tensor
         The same for validation.
+    drawn : DrawnOnce
+        Weights drawn before, which a copy with other data shares.
     """
 
     settings: DishSettings
@@ -183,6 +181,7 @@ class DishBatch:
     y_train: Tensor
     x_valid: Tensor
     y_valid: Tensor
+    drawn: DrawnOnce = field(default_factory=DrawnOnce, repr=False, compare=False)
 
     @classmethod
     def stack(
@@ -212,8 +211,31 @@ class DishBatch:
         return cls(
             settings=dishes[0].settings,
             seeds=tuple(dish.seed for dish in dishes),
-            **{name: tensor(name) for name in _SAMPLES},
+            x_train=tensor("x_train"),
+            y_train=tensor("y_train"),
+            x_valid=tensor("x_valid"),
+            y_valid=tensor("y_valid"),
         )
+
+    def initial_weights(self, network: Any) -> Any:
+        """Return theta_init of motif-networks, drawn at the first call.
+
+        Every outer step starts from it (section 3.1).
+
+        Parameters
+        ----------
+        network : object
+            Motif-networks, as an engine built them.
+
+        Returns
+        -------
+        Tensor or ndarray of shape (n_dishes, n_weights)
+            What ``network.initial_weights`` makes of :meth:`draw_weights`; not to be
+            changed in place.
+        """
+        settings = self.settings.initial_weights
+        given = (settings, self.seeds, self.x_train.dtype, self.x_train.device)
+        return self.drawn.get(network, given, lambda: network.initial_weights(self.draw_weights))
 
     def draw_weights(self, key: int, role: str, shape: tuple[int, ...], fan_in: int) -> Tensor:
         """Draw one weight of theta_init in every dish.
@@ -256,7 +278,7 @@ class DishBatch:
             The same dishes with this batch's data.
         """
         arrays = {
-            name: getattr(self, name).detach().cpu().numpy().astype(np.float64) for name in _SAMPLES
+            name: getattr(self, name).detach().cpu().numpy().astype(np.float64) for name in SAMPLES
         }
         return [
             replace(dish, **{name: values[index].copy() for name, values in arrays.items()})

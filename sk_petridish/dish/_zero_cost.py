@@ -1,4 +1,4 @@
-"""What can be told of motif-networks before any training: zero-cost measures."""
+"""Zero-cost measures: motif-networks judged before any training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sk_petridish.blueprints import Network, NetworkSpec, SampleShape, Trace, da
 from ._dish import Array, Dish, DishBatch
 from ._inner_loss import align_labels
 from ._measure import in_chunks
-from .engines._choice import TorchEngine
+from .engines import TorchEngine
 
 ZERO_COST = (
     "grad_norm",
@@ -81,7 +81,7 @@ def zero_cost(
 
 @torch.enable_grad()
 def _measures(network: Network, batch: DishBatch) -> Tensor:
-    theta = network.initial_weights(batch.draw_weights).requires_grad_()
+    theta = batch.initial_weights(network).detach().requires_grad_()
     shape = (-1, network.n_motifs, *batch.x_train.shape[1:])
     x = batch.x_train[:, None].expand(shape).clone().requires_grad_()
     y = batch.y_train[:, None].expand(-1, network.n_motifs, *batch.y_train.shape[1:])
@@ -107,7 +107,7 @@ def _measures(network: Network, batch: DishBatch) -> Tensor:
 
 
 def _projected(outputs: Tensor) -> Tensor:
-    """Give a weighted sum of outputs; behind batch normalisation a plain one is constant."""
+    """Return a weighted sum of outputs; behind batch normalisation a plain one is constant."""
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(outputs.shape[3:], generator=generator, dtype=torch.float64)
     return (outputs * weights.to(outputs)).sum()
@@ -151,7 +151,7 @@ def _patterns(trace: Trace, n_motifs: int) -> Tensor:
 
 
 def _rank(features: Tensor) -> Tensor:
-    """Give the effective rank of features, (n_dishes, n_motifs, n, width)."""
+    """Return the effective rank of features, (n_dishes, n_motifs, n, width)."""
     centred = features - features.mean(-2, keepdim=True)
     return _effective_number(torch.linalg.svdvals(centred))
 
@@ -168,6 +168,6 @@ def _reach(outputs: Tensor, x: Tensor, output_shape: SampleShape) -> Tensor:
 
 
 def _effective_number(amounts: Tensor) -> Tensor:
-    """Give how many amounts there would be, were they equal: exp of their shares' entropy."""
+    """Return the number of amounts, were they equal: exp of their shares' entropy."""
     shares = amounts / (amounts.sum(-1, keepdim=True) + _TINY)
     return (-(shares * _log(shares)).sum(-1)).exp()

@@ -111,7 +111,7 @@ class _Run:
         keep: bool,
     ) -> None:
         inner = dishes.settings.inner
-        theta_init = network.initial_weights(dishes.draw_weights)
+        theta_init = dishes.initial_weights(network)
         self._train = _Packed(dishes.x_train, dishes.y_train, inner.n_batches, inner.loss)
         self._valid = _Packed(dishes.x_valid, dishes.y_valid, 1, inner.loss)
         # Room for the longest frames, and one more.
