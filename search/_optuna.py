@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from sk_petridish._compat._optuna import quietly
+from sk_petridish._compat._optuna import fixed_params, quietly
 from sk_petridish.motifs import Motifs, MotifSpace
 
 
@@ -52,7 +52,7 @@ def row_of(motif_space: MotifSpace, params: Mapping[str, Any]) -> Motifs | None:
 def row_of_trial(motif_space: MotifSpace, trial: FrozenTrial) -> Motifs | None:
     """Read the motif of a trial, which may not have been suggested yet."""
     row = row_of(motif_space, trial.params)
-    return row_of(motif_space, trial.system_attrs.get("fixed_params", {})) if row is None else row
+    return row_of(motif_space, fixed_params(trial)) if row is None else row
 
 
 def loss_of(trial: FrozenTrial, sign: float = 1.0) -> float:

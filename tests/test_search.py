@@ -47,8 +47,8 @@ def test_what_is_evaluated_is_what_was_predicted_to_be_best():
     asked = []
 
     class Spy(RandomSearch):
-        def ask(self, n, history, random_state=None):
-            X = super().ask(n, history, random_state)
+        def ask(self, n, history, random_state=None, surrogate=None):
+            X = super().ask(n, history, random_state, surrogate)
             asked.append(X)
             return X
 

@@ -20,7 +20,7 @@ from sk_petridish.motifs import Motifs
 Tokens = NDArray[np.int64]
 
 
-class Positions:
+class TokenCodec:
     """The columns of a motif space as positions, each with the tokens that are legal there.
 
     A column of few numbers has a token for each; one of many, or of all real numbers, a
@@ -120,7 +120,7 @@ class Positions:
         return np.stack(columns, axis=1)
 
 
-class _Grid:
+class _DiscreteColumn:
     """A column of whole steps, or of choices: a token for each number, or for neighbours."""
 
     def __init__(self, numbers: Motifs, group: Tokens) -> None:
@@ -138,7 +138,7 @@ class _Grid:
         return np.array([generator.choice(self.members[token]) for token in numbers])
 
 
-class _Line:
+class _ContinuousColumn:
     """A column of real numbers: a token for each interval."""
 
     def __init__(self, distribution: FloatDistribution, edges: Motifs) -> None:
@@ -157,20 +157,22 @@ class _Line:
         return generator.uniform(low, high)
 
 
-def _column(distribution: BaseDistribution, n_bins: int) -> _Grid | _Line:
+def _column(distribution: BaseDistribution, n_bins: int) -> _DiscreteColumn | _ContinuousColumn:
     match distribution:
         case CategoricalDistribution(choices=choices):
-            return _Grid(np.asarray(choices, dtype=np.float64), np.arange(len(choices)))
+            return _DiscreteColumn(np.asarray(choices, dtype=np.float64), np.arange(len(choices)))
         case FloatDistribution(low=low, high=high) | IntDistribution(low=low, high=high):
             spread = np.geomspace if distribution.log else np.linspace
             edges = np.asarray(spread(low, high, n_bins + 1), dtype=np.float64)
             step = distribution.step
             if step is None:
                 assert isinstance(distribution, FloatDistribution)
-                return _Line(distribution, edges)
+                return _ContinuousColumn(distribution, edges)
             numbers = low + step * np.arange(round((high - low) / step) + 1.0)
             few = len(numbers) <= n_bins
-            return _Grid(numbers, np.arange(len(numbers)) if few else _interval(numbers, edges))
+            return _DiscreteColumn(
+                numbers, np.arange(len(numbers)) if few else _interval(numbers, edges)
+            )
     raise TypeError(f"Unknown distribution: {distribution!r}.")
 
 
