@@ -162,7 +162,7 @@ class PetriDishSampler(BaseSampler):
         return Schedule(self.n_startup_trials, self.refit_every)
 
     def reseed_rng(self) -> None:
-        """Give the independent sampler a seed of its own in each thread.
+        """Reseed the independent sampler, once in each thread.
 
         Motifs need none: no two trials get the same.
         """
@@ -214,9 +214,11 @@ class PetriDishSampler(BaseSampler):
         self._raise_error_if_multi_objective(study)
         ours = self.motif_space.search_space()
         params = {}
-        # What the user has enqueued is not for us to choose.
+        # What the user has enqueued is not for us to choose, and a part of a motif is none: then
+        # each parameter is suggested by itself.
         fixed = fixed_params(trial).keys()
         if ours.items() <= search_space.items() and not fixed & ours.keys():
+            # One thread decides at a time: the others then find its claim, and its fit.
             with self._lock:
                 params = params_of(self.motif_space, self._suggest(study, trial))
         for name in search_space.keys() - params.keys() - fixed:
@@ -259,7 +261,7 @@ class PetriDishSampler(BaseSampler):
         )
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Tell the independent sampler that a trial begins.
+        """Pass on to the independent sampler that a trial begins.
 
         Parameters
         ----------
@@ -268,6 +270,7 @@ class PetriDishSampler(BaseSampler):
         trial : optuna.trial.FrozenTrial
             The trial.
         """
+        # Samplers with a population write it down here.
         self.independent_sampler.before_trial(study, trial)
 
     def after_trial(
@@ -277,7 +280,7 @@ class PetriDishSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Tell the independent sampler that a trial has ended.
+        """Pass on to the independent sampler that a trial has ended.
 
         Parameters
         ----------

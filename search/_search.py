@@ -251,7 +251,7 @@ class PetriDishSearch:
 
     @contextlib.contextmanager
     def _stored(self) -> Iterator[str | BaseStorage]:
-        """Give the storage, a temporary one where there is none."""
+        """Yield the storage, a temporary one where there is none."""
         if self.storage is not None:
             yield self.storage
         elif self.evaluation_timeout is None and _stays_in_this_process(self.n_jobs):

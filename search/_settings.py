@@ -1,4 +1,4 @@
-"""What all workers of a search must agree on."""
+"""Settings that all workers of a search must agree on."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def settings_of(search: PetriDishSearch) -> dict[str, Any]:
         "acquisition": search.acquisition,
         "exploration": search.exploration,
         "motif_space": type(search.motif_space).__name__,
+        # Classes by name: a class may move to another module.
         "proposer": type(search.proposer).__name__,
         "surrogate": type(search.surrogate).__name__,
         "given": joblib.hash((search.initial.X, search.initial.y)),

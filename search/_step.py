@@ -92,7 +92,7 @@ def rank_candidates(
 def _explore(
     order: NDArray[np.int64], share: float, generator: np.random.RandomState
 ) -> NDArray[np.int64]:
-    """Give some places to candidates drawn at random from those left."""
+    """Return the order with some places taken by candidates drawn at random from those left."""
     left = order.tolist()
     explored = generator.random_sample(len(left)) < share
     return np.array([left.pop(generator.randint(len(left)) if any_ else 0) for any_ in explored])

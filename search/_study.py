@@ -70,7 +70,7 @@ class SearchStudy:
         return read_batch(self.study, iteration, len(self.motif_space.search_space()))
 
     def create_trials(self, iteration: int, batch: Ranked, losses: Losses | None = None) -> None:
-        """Make sure that every slot of a batch has a trial.
+        """Create a trial in every slot of a batch that has none.
 
         Parameters
         ----------

@@ -116,6 +116,7 @@ def slot_attributes(
 
 def inherited_attributes(trial: FrozenTrial) -> dict[str, Any]:
     """Return the system attributes that a lost trial leaves to the one that replaces it."""
+    # Neither its lease nor the reason why it was reclaimed: the new trial begins anew.
     kept = (_BATCH, _SLOT, _PREDICTED, FIXED_PARAMS)
     return {key: trial.system_attrs[key] for key in kept if key in trial.system_attrs}
 
@@ -123,6 +124,7 @@ def inherited_attributes(trial: FrozenTrial) -> dict[str, Any]:
 def slot_of(trial: FrozenTrial) -> Slot | None:
     """Return the slot of a trial, None where it is no search's or a superfluous one."""
     written = trial.system_attrs
+    # Readers see no superfluous trial at all, so that none can count one by mistake.
     if _SLOT not in written or _SUPERFLUOUS in written:
         return None
     return Slot(written[_BATCH], written[_SLOT])
@@ -134,12 +136,12 @@ def prediction_of(trial: FrozenTrial) -> float:
 
 
 def mark_superfluous(storage: BaseStorage, trial_id: int) -> None:
-    """Say of a trial that its slot has another one."""
+    """Mark a trial whose slot has another one."""
     storage.set_trial_system_attr(trial_id, _SUPERFLUOUS, True)
 
 
 def write_lease(storage: BaseStorage, trial_id: int, lease: Lease) -> None:
-    """Give a trial a lease, in the place of the one that it had."""
+    """Write the lease of a trial over the one that it had."""
     storage.set_trial_system_attr(trial_id, _LEASE, lease._asdict())
 
 
@@ -150,7 +152,7 @@ def lease_of(trial: FrozenTrial) -> Lease | None:
 
 
 def write_reclaimed(storage: BaseStorage, trial_id: int, why: Why) -> None:
-    """Say why a trial is about to fail without having been evaluated."""
+    """Write why a trial is about to fail without having been evaluated."""
     storage.set_trial_system_attr(trial_id, _RECLAIMED, why)
 
 
@@ -161,7 +163,7 @@ def why_reclaimed(trial: FrozenTrial) -> Why | None:
 
 
 def write_claim(study: Study, trial: FrozenTrial, row: Motifs) -> None:
-    """Say which motif a trial is going to have."""
+    """Write which motif a trial is going to have."""
     storage_of(study).set_trial_system_attr(id_of(trial), _CLAIM, row.tolist())
 
 
@@ -192,7 +194,7 @@ def shown_prediction(trial: FrozenTrial) -> float | None:
 
 
 def write_error(trial: Trial, error: str) -> None:
-    """Say of what an evaluation has failed."""
+    """Write of what an evaluation has failed."""
     trial.set_user_attr(_ERROR, error)
 
 

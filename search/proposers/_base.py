@@ -18,7 +18,7 @@ _PATIENCE = 20
 
 
 class History(NamedTuple):
-    """What a search has evaluated so far, in order.
+    """Evaluations of a search so far, in order.
 
     Parameters
     ----------

@@ -185,7 +185,7 @@ class _Policy(nn.Module):
         self.bias = nn.Parameter(torch.empty(len(penalties), codec.n_tokens))
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the log-likelihood of motifs, and the entropy of the choices on their way.
+        """Return the log-likelihood of motifs, and the entropy of the choices on their way.
 
         Both have the shape (n_motifs,).
         """
