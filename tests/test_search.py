@@ -177,6 +177,23 @@ def test_more_iterations_go_on_with_a_finished_search(tmp_path):
     assert facts(result) == facts(small_search().run())
 
 
+def test_slots_that_two_workers_have_filled_at_once_are_evaluated_once(tmp_path):
+    storage = journal(tmp_path / "journal")
+    settings = {"storage": storage, "n_init": 4, "n_iterations": 0}
+    small_search(timeout=0.0, **settings).run()
+    study = optuna.load_study(study_name="petri-dish-search", storage=storage)
+    for trial in study.get_trials(deepcopy=False):
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.WAITING, system_attrs=trial.system_attrs
+            )
+        )
+    log = Logged(tmp_path / "log")
+    result = small_search(log, **settings).run()
+    assert len(result.history) == len(log.motifs()) == 4
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4 + ["FAIL"] * 4
+
+
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
