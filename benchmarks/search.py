@@ -40,6 +40,7 @@ import torch
 from numpy.typing import NDArray
 from optuna.samplers import TPESampler
 from predictors import load
+from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
 
 from sk_petridish import make_surrogate
@@ -110,13 +111,17 @@ class OnTable:
         self.n_asked = self.n_hits = 0
 
     def ask(
-        self, n: int, history: History, random_state: int | np.random.RandomState | None = None
+        self,
+        n: int,
+        history: History,
+        random_state: int | np.random.RandomState | None = None,
+        surrogate: RegressorMixin | None = None,
     ) -> Floats:
         """Ask until there are enough."""
         generator = check_random_state(random_state)
         kept: list[Floats] = []
         for attempt in range(ROUNDS * (n > 0)):
-            proposed = self.proposer.ask(SURPLUS * n * 2**attempt, history, generator)
+            proposed = self.proposer.ask(SURPLUS * n * 2**attempt, history, generator, surrogate)
             hits = [self.table.entry(row) for row in proposed if row in self.table]
             self.n_asked += len(proposed)
             self.n_hits += len(hits)
