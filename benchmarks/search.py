@@ -40,6 +40,7 @@ import torch
 from numpy.typing import NDArray
 from optuna.samplers import TPESampler
 from predictors import load
+from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
 
 from sk_petridish import make_surrogate
@@ -85,13 +86,16 @@ class TableSpace(RecurrentGraph):
         self.rows = rows
         self._places = {row.tobytes(): place for place, row in enumerate(rows)}
 
-    def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Floats:
-        """Draw rows of the table."""
-        return self.rows[check_random_state(random_state).randint(len(self.rows), size=n)]
+    def _sample(self, n: int, generator: np.random.RandomState) -> Floats:
+        return self.rows[generator.randint(len(self.rows), size=n)]
 
-    def repair(self, X: Floats) -> Floats:
-        """Give the nearest rows of the table."""
-        return self.rows[[(self.rows != row).sum(axis=1).argmin() for row in np.asarray(X)]]
+    def _repair(self, rows: Floats) -> Floats:
+        return self.rows[[self._nearest(row) for row in rows]]
+
+    def _nearest(self, row: Floats) -> int:
+        # Most are rows of the table, which need not be compared with all of it.
+        place = self._places.get(row.tobytes())
+        return int((self.rows != row).sum(axis=1).argmin()) if place is None else place
 
     def canonical_keys(self, X: Floats) -> list[int]:
         """Give numbers of rows: the table has each network once."""
@@ -107,13 +111,17 @@ class OnTable:
         self.n_asked = self.n_hits = 0
 
     def ask(
-        self, n: int, history: History, random_state: int | np.random.RandomState | None = None
+        self,
+        n: int,
+        history: History,
+        random_state: int | np.random.RandomState | None = None,
+        surrogate: RegressorMixin | None = None,
     ) -> Floats:
         """Ask until there are enough."""
         generator = check_random_state(random_state)
         kept: list[Floats] = []
         for attempt in range(ROUNDS * (n > 0)):
-            proposed = self.proposer.ask(SURPLUS * n * 2**attempt, history, generator)
+            proposed = self.proposer.ask(SURPLUS * n * 2**attempt, history, generator, surrogate)
             hits = [self.table.entry(row) for row in proposed if row in self.table]
             self.n_asked += len(proposed)
             self.n_hits += len(hits)

@@ -1,8 +1,7 @@
 """Architecture search with a surrogate, and the ground truths that it saves."""
 
-from ._batches import Evaluation
 from ._reclaim import reclaim_trials
-from ._result import SearchResult
+from ._result import Evaluation, SearchResult
 from ._sampler import PetriDishSampler
 from ._search import PetriDishSearch
 

@@ -1,4 +1,4 @@
-"""What a candidate's prediction is worth to a search."""
+"""Acquisition functions: scores of candidates from predictions."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from sk_petridish.motifs import MotifSpace
 
 
 def default_surrogate(motif_space: MotifSpace, seed: int) -> RegressorMixin:
-    """Make the family's best-known surrogate, with a memory for as long as the process lives.
+    """Return the recommended surrogate, with a cache for as long as the process lives.
 
     A search fits again and again, and asks for the same motifs; what dishes measure about
     them does not change.

@@ -16,19 +16,21 @@ from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import BaseTrial, Trial, TrialState
 
-from sk_petridish._compat._optuna import quietly
+from sk_petridish._compat._optuna import id_of, quietly, storage_of
 from sk_petridish.motifs import Motifs, MotifSpace
 
-from ._batches import SearchStudy
 from ._lease import lease
 from ._reclaim import reclaim
+from ._study import SearchStudy
 from ._subprocess import call_in_subprocess
+from ._trial_attributes import write_error
 
-GroundTruth = Callable[..., float]
+# ``f(row)`` or ``f(row, trial=trial)``; classes of ground truths are callable.
+GroundTruthFunction = Callable[..., float]
 _logger = logging.getLogger("sk_petridish.search")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evaluator:
     """Evaluates trials; travels to the workers.
 
@@ -55,7 +57,7 @@ class Evaluator:
     """
 
     motif_space: MotifSpace
-    ground_truth: GroundTruth
+    ground_truth: GroundTruthFunction
     storage: BaseStorage
     study_name: str
     pruner: BasePruner
@@ -78,8 +80,9 @@ class Evaluator:
             _logger.warning("An evaluation was reclaimed by another worker while it ran.")
 
     def _evaluate(self, study: optuna.Study, trial_id: int) -> None:
-        with lease(study._storage, trial_id, self.lease, self.run):
-            if SearchStudy(study, self.motif_space).discard(trial_id):
+        storage = storage_of(study)
+        with lease(storage, trial_id, self.lease, self.run):
+            if SearchStudy(study, self.motif_space).fail_duplicate(trial_id):
                 return
             trial = Trial(study, trial_id)
             row = self.motif_space.suggest(trial)
@@ -88,7 +91,7 @@ class Evaluator:
             except optuna.TrialPruned:
                 loss, state = math.nan, TrialState.PRUNED
             except KeyboardInterrupt:
-                reclaim(study, study._storage.get_trial(trial_id), interrupted=True)
+                reclaim(study, storage.get_trial(trial_id), interrupted=True)
                 raise
             except Exception as error:
                 loss, state = math.nan, TrialState.FAIL
@@ -102,9 +105,7 @@ class Evaluator:
     def _loss(self, row: Motifs, trial: Trial) -> float:
         if self.timeout is None:
             return evaluate(self.ground_truth, row, trial)
-        return float(
-            call_in_subprocess(partial(self._elsewhere, row, trial._trial_id), self.timeout)
-        )
+        return float(call_in_subprocess(partial(self._elsewhere, row, id_of(trial)), self.timeout))
 
     def _elsewhere(self, row: Motifs, trial_id: int) -> float:
         """Evaluate in a process that must open the study anew."""
@@ -120,14 +121,14 @@ class Evaluator:
             )
 
 
-def evaluate(ground_truth: GroundTruth, row: Motifs, trial: BaseTrial) -> float:
+def evaluate(ground_truth: GroundTruthFunction, row: Motifs, trial: BaseTrial) -> float:
     """Call a ground truth, with the trial if it takes one."""
     if _takes_trial(ground_truth):
         return float(ground_truth(row, trial=trial))
     return float(ground_truth(row))
 
 
-def _takes_trial(ground_truth: GroundTruth) -> bool:
+def _takes_trial(ground_truth: GroundTruthFunction) -> bool:
     parameters = inspect.signature(ground_truth).parameters
     return "trial" in parameters or any(
         parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values()
@@ -135,13 +136,13 @@ def _takes_trial(ground_truth: GroundTruth) -> bool:
 
 
 def _begin(study: optuna.Study, trial_id: int) -> bool:
-    """Set a waiting trial running; False if somebody else has."""
+    """Set a waiting trial running; return False if somebody else has."""
     try:
-        return study._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+        return storage_of(study).set_trial_state_values(trial_id, TrialState.RUNNING)
     except optuna.exceptions.UpdateFinishedTrialError:
         return False
 
 
 def _fail(trial: Trial, why: str) -> None:
     _logger.warning("Trial %d failed: %s", trial.number, why)
-    trial.set_user_attr("error", why)
+    write_error(trial, why)

@@ -12,7 +12,8 @@ import optuna
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-_LEASE = "sk_petridish:lease"
+from ._trial_attributes import Lease, lease_of, write_lease
+
 _logger = logging.getLogger("sk_petridish.search")
 
 
@@ -30,11 +31,6 @@ def lease(storage: BaseStorage, trial_id: int, seconds: float, run: str) -> Iter
         How long a lease lasts.
     run : str
         Names the run of the search that evaluates.
-
-    Yields
-    ------
-    None
-        Nothing.
     """
     if isinstance(storage, InMemoryStorage):  # which dies with the worker
         yield
@@ -42,8 +38,7 @@ def lease(storage: BaseStorage, trial_id: int, seconds: float, run: str) -> Iter
     over = threading.Event()
 
     def renew() -> None:
-        until = time.time() + seconds
-        storage.set_trial_system_attr(trial_id, _LEASE, {"until": until, "run": run})
+        write_lease(storage, trial_id, Lease(time.time() + seconds, run))
 
     def keep() -> None:
         while not over.wait(seconds / 3):
@@ -66,18 +61,20 @@ def lease(storage: BaseStorage, trial_id: int, seconds: float, run: str) -> Iter
 
 
 def is_abandoned(trial: FrozenTrial, seconds: float) -> bool:
-    """Say whether a trial runs without a valid lease."""
+    """Return whether a trial runs without a valid lease."""
     if trial.state != TrialState.RUNNING:
         return False
-    promise = trial.system_attrs.get(_LEASE)
+    promise = lease_of(trial)
     if promise is not None:
-        return bool(promise["until"] < time.time())
-    # Its worker has died, or is about to give its promise.
+        return promise.until < time.time()
+    # A worker sets a trial running before it writes a lease: it has died in between, or is
+    # about to write.
     return trial.datetime_start is not None and (
         trial.datetime_start.timestamp() + seconds < time.time()
     )
 
 
 def is_of_run(trial: FrozenTrial, run: str) -> bool:
-    """Say whether a trial was running in a certain run of a search."""
-    return bool(trial.system_attrs.get(_LEASE, {}).get("run") == run)
+    """Return whether a trial was running in a certain run of a search."""
+    promise = lease_of(trial)
+    return promise is not None and promise.run == run

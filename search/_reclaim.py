@@ -8,8 +8,9 @@ import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-_RECLAIMED = "sk_petridish:reclaimed"
-_LOST, _INTERRUPTED = "lost", "interrupted"
+from sk_petridish._compat._optuna import id_of, storage_of
+
+from ._trial_attributes import why_reclaimed, write_reclaimed
 
 
 def reclaim_trials(study: Study, *, older_than: float | None = None) -> int:
@@ -56,20 +57,23 @@ def reclaim(study: Study, trial: FrozenTrial, *, interrupted: bool = False) -> b
 
     ``interrupted`` says that the user has stopped it, and so that it is not to blame.
     """
-    why = _INTERRUPTED if interrupted else _LOST
+    storage, trial_id = storage_of(study), id_of(trial)
     try:
-        study._storage.set_trial_system_attr(trial._trial_id, _RECLAIMED, why)
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        # The reason comes first: finished trials take no attributes, and one that has failed
+        # without a reason would count as evaluated.
+        write_reclaimed(storage, trial_id, "interrupted" if interrupted else "lost")
+        storage.set_trial_state_values(trial_id, TrialState.FAIL)
     except optuna.exceptions.UpdateFinishedTrialError:
         return False
     return True
 
 
 def is_reclaimed(trial: FrozenTrial) -> bool:
-    """Say whether a trial has failed without being evaluated."""
-    return trial.state == TrialState.FAIL and _RECLAIMED in trial.system_attrs
+    """Return whether a trial has failed without being evaluated."""
+    # A worker may have told a result after the reason was written: the state decides.
+    return trial.state == TrialState.FAIL and why_reclaimed(trial) is not None
 
 
 def has_lost_its_worker(trial: FrozenTrial) -> bool:
-    """Say whether a trial has failed with its worker, perhaps because of itself."""
-    return trial.state == TrialState.FAIL and trial.system_attrs.get(_RECLAIMED) == _LOST
+    """Return whether a trial has failed with its worker, perhaps because of itself."""
+    return trial.state == TrialState.FAIL and why_reclaimed(trial) == "lost"

@@ -1,9 +1,11 @@
-"""What a search has found."""
+"""The evaluations of a search, and its result."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import optuna
@@ -11,15 +13,45 @@ from numpy.typing import NDArray
 
 from sk_petridish.motifs import Motifs, MotifSpace
 
-from ._batches import Evaluation, best_of
-
 if TYPE_CHECKING:
     import pandas as pd
 
 
+class Evaluation(NamedTuple):
+    """One evaluation of a search.
+
+    Parameters
+    ----------
+    iteration : int
+        The iteration that chose the motif: 0 for the initial motifs, -1 for results that
+        were known before.
+    motif : ndarray of shape (n_features,)
+        The motif.
+    loss : float
+        Its ground-truth loss; NaN where the evaluation failed, was pruned or has not ended.
+    predicted : float
+        The loss that the surrogate predicted; NaN where it was not asked.
+    state : str
+        ``"complete"``, ``"pruned"``, ``"fail"``, or ``"running"`` or ``"waiting"`` where the
+        search was interrupted.
+    """
+
+    iteration: int
+    motif: Motifs
+    loss: float
+    predicted: float
+    state: str
+
+
+def best_of(evaluations: Sequence[Evaluation]) -> Evaluation | None:
+    """Return the evaluation of smallest loss, the first of them; None where none has a loss."""
+    complete = [one for one in evaluations if math.isfinite(one.loss)]
+    return min(complete, key=lambda one: one.loss, default=None)
+
+
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a :class:`PetriDishSearch` has found.
+    """Result of a :class:`PetriDishSearch`.
 
     Parameters
     ----------
@@ -71,7 +103,7 @@ class SearchResult:
         return float("nan") if self.best is None else self.best.loss
 
     def best_so_far(self) -> NDArray[np.float64]:
-        """Give the smallest loss up to each evaluation.
+        """Return the smallest loss up to each evaluation.
 
         Returns
         -------
@@ -82,7 +114,7 @@ class SearchResult:
         return np.fmin.accumulate(losses)
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the history as a table.
+        """Return the history as a table.
 
         Returns
         -------

@@ -22,14 +22,17 @@ from sklearn.base import RegressorMixin
 from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
-from sk_petridish._compat._optuna import quietly
+from sk_petridish._compat._optuna import quietly, storage_of
 
-from ._batches import GIVEN, SearchStudy, best_of
 from ._default_surrogate import default_surrogate
 from ._evaluator import Evaluator, evaluate
 from ._optuna import params_of
+from ._result import best_of
+from ._settings import different, settings_of
 from ._step import Ranked, fit_surrogate, rank_candidates
+from ._study import INITIAL, SearchStudy
 from ._subprocess import call_in_subprocess
+from ._trial_attributes import read_settings, read_test, write_settings, write_test
 from .proposers import RandomSearch
 
 if TYPE_CHECKING:
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
 _POLL = 0.5
 # How often to try to open a study.
 _OPENINGS = 3
-_SETTINGS, _TEST = "sk_petridish:settings", "sk_petridish:test"
 _logger = logging.getLogger("sk_petridish.search")
 
 
@@ -61,66 +63,56 @@ class SearchRun:
         if study.directions != [StudyDirection.MINIMIZE]:
             raise ValueError(f"The study {search.study_name!r} does not minimise one objective.")
         self.study = SearchStudy(study, search.motif_space)
-        self.seed = self._agree()
+        self.seed = self._check_settings()
         deadline = math.inf if search.timeout is None else time.time() + search.timeout
         self.evaluator = Evaluator(
-            search.motif_space,
-            search.ground_truth,
-            study._storage,
-            search.study_name,
-            search.pruner,
-            search.evaluation_timeout,
-            search.lease,
-            deadline,
-            self.name,
+            motif_space=search.motif_space,
+            ground_truth=search.ground_truth,
+            storage=storage_of(study),
+            study_name=search.study_name,
+            pruner=search.pruner,
+            timeout=search.evaluation_timeout,
+            lease=search.lease,
+            deadline=deadline,
+            run=self.name,
         )
 
-    def _agree(self) -> int:
-        """Check that the study is of the same search; give the seed that it has."""
-        search = self.search
-        ours: dict[str, Any] = {
-            "parameters": sorted(search.motif_space.search_space()),
-            "n_init": search.n_init,
-            "n_candidates": search.n_candidates,
-            "n_select": search.n_select,
-            "acquisition": search.acquisition,
-            "exploration": search.exploration,
-            "proposer": type(search.proposer).__name__,
-            "given": joblib.hash((search.given.X, search.given.y)),
-            "random_state": search.random_state,
-        }
-        study = self.study.study
-        theirs = study.user_attrs.get(_SETTINGS)
+    def _check_settings(self) -> int:
+        """Check that the study is of the same search; return its seed."""
+        study, name = self.study.study, self.search.study_name
+        ours, theirs = settings_of(self.search), read_settings(self.study.study)
         if theirs is None:
             if ours["random_state"] is None:
                 ours["random_state"] = int(np.random.SeedSequence().generate_state(1)[0])
-            study.set_user_attr(_SETTINGS, ours)
+            write_settings(study, ours)
             return int(ours["random_state"])
-        if ours["random_state"] is None:
+        if ours["random_state"] is None:  # any seed will do, so that of the study does
             ours["random_state"] = theirs["random_state"]
-        different = sorted(name for name in ours if ours[name] != theirs.get(name))
-        if different:
+        if names := different(ours, theirs):
             raise ValueError(
-                f"The study {search.study_name!r} is of a search with other {different}: "
-                f"{[theirs.get(name) for name in different]}, not "
-                f"{[ours[name] for name in different]}. Choose another study_name."
+                f"The study {name!r} is of a search with other {names}: "
+                f"{[theirs[one] for one in names]}, not {[ours[one] for one in names]}. "
+                "Choose another study_name."
             )
         return int(theirs["random_state"])
 
-    def to_end(self) -> bool:
-        """Run all iterations; False if time was over before."""
+    def run(self) -> bool:
+        """Run all iterations; return False if time was over before."""
         search = self.search
-        given = search.given
-        self.study.fill(GIVEN, Ranked(given.X, np.full(len(given.y), np.nan)), given.y)
+        initial = search.initial
+        unpredicted = np.full(len(initial.y), np.nan)
+        self.study.create_trials(INITIAL, Ranked(initial.X, unpredicted), initial.y)
         bests = []
         with tqdm(desc="search", unit="evaluation", disable=not search.verbose) as bar:
             for iteration in range(search.n_iterations + 1):
-                batch = self.study.settled(iteration)
+                # Whoever comes first has chosen: fitting again would cost minutes, and need
+                # not choose the same.
+                batch = self.study.read_batch(iteration)
                 if batch is None:
-                    batch = self.study.settle(iteration, self._batch(iteration))
+                    batch = self.study.write_batch(iteration, self._batch(iteration))
                 if iteration and not len(batch.X):
                     break  # everything is evaluated
-                self.study.fill(iteration, batch)
+                self.study.create_trials(iteration, batch)
                 if not self._evaluate(iteration, bar):
                     return False
                 history = self.study.history(iteration + 1)
@@ -128,7 +120,7 @@ class SearchRun:
                 if len(history.y) and not len(known):
                     raise RuntimeError(
                         f"None of the {len(history.y)} evaluations gave a loss. The first error: "
-                        f"{next(iter(self.study.errors()), 'all were pruned')}"
+                        f"{self.study.first_error() or 'all were pruned'}"
                     )
                 bests.append(known.min(initial=math.inf))
                 if self._has_converged(bests):
@@ -139,9 +131,10 @@ class SearchRun:
         """Choose what an iteration evaluates, from what earlier ones have found."""
         search = self.search
         history = self.study.history(iteration)
+        # Of the seed and the iteration only: a search that goes on draws what it would have.
         random_state = np.random.RandomState([self.seed, iteration])
         if iteration == 0:
-            n_random = max(search.n_init - len(search.given.y), 0)
+            n_random = max(search.n_init - len(search.initial.y), 0)
             X = RandomSearch(search.motif_space).ask(n_random, history, random_state)
             return Ranked(X, np.full(len(X), np.nan))
         ranks = search.n_candidates > search.n_select
@@ -163,12 +156,13 @@ class SearchRun:
         return default_surrogate(self.search.motif_space, self.seed)
 
     def _evaluate(self, iteration: int, bar: tqdm[Any]) -> bool:
-        """Evaluate a batch, together with other workers; False if time was over before."""
+        """Evaluate a batch, together with other workers; return False if time was over before."""
         search, study = self.search, self.study
         while True:
-            study.refill(iteration)
+            study.replace_lost(iteration)
             waiting = study.waiting(iteration)
             self._show(bar)
+            # One trial a task, in any order: an evaluation may take a thousand times another's.
             parallel = joblib.Parallel(search.n_jobs, batch_size=1, return_as="generator_unordered")
             try:
                 for _ in parallel(joblib.delayed(self.evaluator)(trial_id) for trial_id in waiting):
@@ -182,6 +176,8 @@ class SearchRun:
                 continue
             if time.time() >= self.evaluator.deadline:
                 return study.n_unfinished(iteration) == 0
+            # An evaluator begins every waiting trial unless another has: whatever still waits
+            # was begun in a copy of the study.
             if untouched := set(waiting) & set(study.waiting(iteration)):
                 raise RuntimeError(
                     f"Workers left {len(untouched)} evaluations undone: their storage is not that "
@@ -189,7 +185,7 @@ class SearchRun:
                 )
             if not study.n_unfinished(iteration):
                 return True
-            # Others evaluate the rest, or have died.
+            # Others evaluate the rest, or have died: then their leases run out.
             if not study.reclaim(seconds=search.lease) and not study.waiting(iteration):
                 time.sleep(_POLL)
 
@@ -200,7 +196,9 @@ class SearchRun:
         done = [one for one in self.study.evaluations() if one.state not in ("waiting", "running")]
         losses = [one.loss for one in done if math.isfinite(one.loss)]
         search = self.search
-        bar.total = max(search.n_init, len(search.given.y)) + search.n_iterations * search.n_select
+        bar.total = (
+            max(search.n_init, len(search.initial.y)) + search.n_iterations * search.n_select
+        )
         bar.n = len(done)
         bar.set_postfix(best=f"{min(losses, default=math.nan):.4g}")
 
@@ -221,8 +219,8 @@ class SearchRun:
             return None
         row = best.motif
         study = self.study.study
-        before = study.user_attrs.get(_TEST)
-        if before is None or before["motif"] != row.tolist():
+        loss = read_test(study, row)
+        if loss is None:
             params = params_of(search.motif_space, row)
             call = partial(evaluate, search.test_ground_truth, row, FixedTrial(params))
             try:
@@ -231,9 +229,8 @@ class SearchRun:
             except Exception as error:  # the search is not to be lost
                 _logger.warning("The final test failed: %r", error)
                 return None
-            before = {"motif": row.tolist(), "loss": loss}
-            study.set_user_attr(_TEST, before)
-        return float(before["loss"])
+            write_test(study, row, loss)
+        return loss
 
 
 def _open_study(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import warnings
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,17 +16,18 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._optuna import all_trials, fixed_params
 from sk_petridish.metrics import kendall_tau_score
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._acquisition import Acquisition
+from ._claims import Claims
 from ._default_surrogate import default_surrogate
-from ._optuna import loss_of, params_of, row_of_trial
-from ._reclaim import is_reclaimed
+from ._optuna import loss_of, params_of
+from ._schedule import Schedule, last_fit
 from ._step import Ranked, check_ranking, fit_surrogate, rank_candidates
+from ._trial_attributes import shown_prediction, write_shown_prediction
 from .proposers import GeneticAlgorithm, History, Proposer, RandomSearch
-
-_CLAIM = "sk_petridish:claim"
 
 
 class PetriDishSampler(BaseSampler):
@@ -133,28 +136,33 @@ class PetriDishSampler(BaseSampler):
         self.independent_sampler = (
             TPESampler(seed=seed) if independent_sampler is None else independent_sampler
         )
-        self._forget()
+        self._reset_caches()
 
-    def _forget(self) -> None:
+    def _reset_caches(self) -> None:
         """Begin without what can be computed again."""
-        self._keys: dict[bytes, Hashable] = {}
-        self._trial_rows: dict[object, Motifs | None] = {}
+        self._claims = Claims(self.motif_space)
+        # Of the last fit only: one takes minutes, and serves all trials until the next.
         self._fitted: tuple[object, RegressorMixin | None] = (None, None)
         self._lists: dict[object, Ranked] = {}
+        # Threads of one worker would fit the same surrogate side by side.
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be computed again, and the lock."""
-        left_out = ("_keys", "_trial_rows", "_fitted", "_lists", "_lock")
+        left_out = ("_claims", "_fitted", "_lists", "_lock")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the sampler."""
         vars(self).update(state)
-        self._forget()
+        self._reset_caches()
+
+    @property
+    def _schedule(self) -> Schedule:
+        return Schedule(self.n_startup_trials, self.refit_every)
 
     def reseed_rng(self) -> None:
-        """Give the independent sampler a seed of its own in each thread.
+        """Reseed the independent sampler, once in each thread.
 
         Motifs need none: no two trials get the same.
         """
@@ -163,7 +171,7 @@ class PetriDishSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Give the motif's parameters.
+        """Return the motif's parameters.
 
         Parameters
         ----------
@@ -206,9 +214,11 @@ class PetriDishSampler(BaseSampler):
         self._raise_error_if_multi_objective(study)
         ours = self.motif_space.search_space()
         params = {}
-        # What the user has enqueued is not for us to choose.
-        fixed = trial.system_attrs.get("fixed_params", {}).keys()
+        # What the user has enqueued is not for us to choose, and a part of a motif is none: then
+        # each parameter is suggested by itself.
+        fixed = fixed_params(trial).keys()
         if ours.items() <= search_space.items() and not fixed & ours.keys():
+            # One thread decides at a time: the others then find its claim, and its fit.
             with self._lock:
                 params = params_of(self.motif_space, self._suggest(study, trial))
         for name in search_space.keys() - params.keys() - fixed:
@@ -251,7 +261,7 @@ class PetriDishSampler(BaseSampler):
         )
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Tell the independent sampler that a trial begins.
+        """Pass on to the independent sampler that a trial begins.
 
         Parameters
         ----------
@@ -260,6 +270,7 @@ class PetriDishSampler(BaseSampler):
         trial : optuna.trial.FrozenTrial
             The trial.
         """
+        # Samplers with a population write it down here.
         self.independent_sampler.before_trial(study, trial)
 
     def after_trial(
@@ -269,7 +280,7 @@ class PetriDishSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Tell the independent sampler that a trial has ended.
+        """Pass on to the independent sampler that a trial has ended.
 
         Parameters
         ----------
@@ -285,20 +296,22 @@ class PetriDishSampler(BaseSampler):
         self.independent_sampler.after_trial(study, trial, state, values)
 
     def _suggest(self, study: Study, trial: FrozenTrial) -> Motifs:
-        """Choose the best candidate that no other trial has, and say so in the study."""
+        """Choose the best candidate that no other trial has, and claim it in the study."""
         sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-        taken = self._taken(study, trial)
-        for rank, row, predicted in self._candidates(study, sign):
-            key = self._key(row)
+        # One look at the study serves all of a decision, but for those after each claim.
+        seen = _Seen(all_trials(study))
+        taken = self._claims.taken(seen.trials, trial)
+        for rank, motif, predicted in self._candidates(seen, sign):
+            key = self._claims.key(motif)
             if key in taken:
                 continue
-            study._storage.set_trial_system_attr(trial._trial_id, _CLAIM, row.tolist())
+            seen.trials = self._claims.claim(study, trial, motif)
             # Whoever has claimed it meanwhile cannot have overlooked this claim, too.
-            taken = self._taken(study, trial)
+            taken = self._claims.taken(seen.trials, trial)
             if key in taken:
                 continue
-            self._tell(study, trial, sign * predicted, rank)
-            return row
+            self._record_prediction(study, trial, seen.trials, sign * predicted, rank)
+            return motif
         warnings.warn(
             "Every motif of the space seems to have a trial; one is suggested again.", stacklevel=2
         )
@@ -306,141 +319,82 @@ class PetriDishSampler(BaseSampler):
         again: Motifs = self.motif_space.sample(1, generator)[0]
         return again
 
-    def _candidates(self, study: Study, sign: float) -> Iterator[tuple[int, Motifs, float]]:
-        """Give candidates, best first, and new ones when they are exhausted."""
-        block, history = self._learned_from(study, sign)
-        draw = 0
-        while True:
-            candidates = self._ranked(block, draw, history)
+    def _candidates(self, seen: _Seen, sign: float) -> Iterator[tuple[int, Motifs, float]]:
+        """Yield candidates with ranks and predictions, and new ones when they are exhausted."""
+        n_columns = len(self.motif_space.search_space())
+        with_motifs = self._claims.with_motifs(seen.trials)
+        n_fits, history = last_fit(with_motifs, self._schedule, n_columns, sign)
+        for draw in itertools.count():
+            candidates = self._ranked(n_fits, draw, history)
             if not len(candidates.X):
                 return
-            yield from zip(
-                range(1, len(candidates.X) + 1), candidates.X, candidates.predicted, strict=True
-            )
-            draw += 1
-            rows = [row for _, row in self._rows(_all_trials(study))]
-            unknown = [row for row in rows if not (row == history.X).all(axis=1).any()]
+            ranks = range(1, len(candidates.X) + 1)
+            yield from zip(ranks, candidates.X, candidates.predicted, strict=True)
+            # All of them are taken. What the fit did not know is not to be proposed again,
+            # and counts as chosen after it.
+            motifs = [motif for _, motif in self._claims.with_motifs(seen.trials)]
+            new = [motif for motif in motifs if not (motif == history.X).all(axis=1).any()]
             history = History.of(
-                np.reshape([*history.X, *unknown], (-1, history.X.shape[1])),
-                np.r_[history.y, np.full(len(unknown), np.nan)],
-                np.r_[history.iteration, np.full(len(unknown), block)],
+                np.reshape([*history.X, *new], (-1, n_columns)),
+                np.r_[history.y, np.full(len(new), np.nan)],
+                iteration=np.r_[history.iteration, np.full(len(new), n_fits)],
             )
 
-    def _ranked(self, block: int, draw: int, history: History) -> Ranked:
+    def _ranked(self, n_fits: int, draw: int, history: History) -> Ranked:
         """Rank the candidates of a draw, once for all trials that follow a fit."""
         known = history.known()
-        what = (block, draw, known.X.tobytes(), known.y.tobytes(), len(history.y) if draw else 0)
-        if what not in self._lists:
+        # The first draw depends on what the fit knew only, so that all workers of a study
+        # rank the same; further ones on what has a trial by now, too.
+        n_told = len(history.y) if draw else 0
+        key = (n_fits, draw, known.X.tobytes(), known.y.tobytes(), n_told)
+        if key not in self._lists:
             if draw == 0:
-                self._lists.clear()
-            self._lists[what] = rank_candidates(
-                self._fit(known) if block else None,
-                self.proposer if block else RandomSearch(self.motif_space),
+                self._lists.clear()  # of the fit before
+            self._lists[key] = rank_candidates(
+                self._fit(known) if n_fits else None,
+                self.proposer if n_fits else RandomSearch(self.motif_space),
                 history,
                 self.n_candidates,
                 acquisition=self.acquisition,
                 exploration=self.exploration,
-                random_state=np.random.RandomState([self.seed, block, draw]),
+                # No state that moves on: a resumed study draws what it would have drawn.
+                random_state=np.random.RandomState([self.seed, n_fits, draw]),
             )
-        return self._lists[what]
+        return self._lists[key]
 
     def _fit(self, known: History) -> RegressorMixin | None:
-        what = (known.X.tobytes(), known.y.tobytes())
-        if self._fitted[0] != what:
-            self._fitted = (what, fit_surrogate(self.surrogate, known))
+        """Fit the surrogate, unless it has learned from the same results last time."""
+        # By what was learned from and not by number: a sampler may serve several studies.
+        key = (known.X.tobytes(), known.y.tobytes())
+        if self._fitted[0] != key:
+            self._fitted = (key, fit_surrogate(self.surrogate, known))
         return self._fitted[1]
 
-    def _learned_from(self, study: Study, sign: float) -> tuple[int, History]:
-        """Count the fits so far, and give what the last one knew.
-
-        It depends on the order in which trials ended, not on when it is asked for, so that
-        workers and resumed studies agree.
-        """
-        ended = [
-            trial
-            for trial in _all_trials(study)
-            if trial.state.is_finished() and not is_reclaimed(trial)
-        ]
-        ended.sort(key=lambda trial: (trial.datetime_complete, trial.number))
-        rows, losses, blocks, n_known = [], [], [], 0
-        last = self._last_of_block(
-            sum(np.isfinite(loss_of(trial)) for trial, _ in self._rows(ended))
-        )
-        for trial, row in self._rows(ended):
-            if n_known == last:
-                break
-            rows.append(row)
-            losses.append(loss_of(trial, sign))
-            blocks.append(self._block(n_known))
-            n_known += np.isfinite(losses[-1])
-        X = np.reshape(rows, (-1, len(self.motif_space.search_space())))
-        return self._block(last), History.of(X, losses, blocks)
-
-    def _block(self, n_known: int) -> int:
-        """Count the fits when so many results are known."""
-        if n_known < max(self.n_startup_trials, 1):
-            return 0
-        return 1 + (n_known - self.n_startup_trials) // self.refit_every
-
-    def _last_of_block(self, n_known: int) -> int:
-        """Count the results that the last fit knew."""
-        block = self._block(n_known)
-        if not block:
-            return 0
-        return max(self.n_startup_trials + (block - 1) * self.refit_every, 1)
-
-    def _rows(self, trials: Sequence[FrozenTrial]) -> Iterator[tuple[FrozenTrial, Motifs]]:
-        """Give trials with the motif that each has, leaving out those without one."""
-        for trial in trials:
-            row = self._row(trial)
-            if row is not None:
-                yield trial, row
-
-    def _row(self, trial: FrozenTrial) -> Motifs | None:
-        if not trial.state.is_finished():
-            claimed = trial.system_attrs.get(_CLAIM)
-            row = row_of_trial(self.motif_space, trial)
-            return np.asarray(claimed) if row is None and claimed is not None else row
-        what = (trial._trial_id, trial.datetime_complete)  # of whatever study
-        if what not in self._trial_rows:
-            self._trial_rows[what] = row_of_trial(self.motif_space, trial)
-        return self._trial_rows[what]
-
-    def _taken(self, study: Study, trial: FrozenTrial) -> set[Hashable]:
-        """Give the keys of all motifs that other trials have."""
-        others = [
-            other
-            for other in _all_trials(study)
-            if other.number != trial.number and not is_reclaimed(other)
-        ]
-        return {self._key(row) for _, row in self._rows(others)}
-
-    def _key(self, row: Motifs) -> Hashable:
-        text = row.tobytes()
-        if text not in self._keys:
-            (self._keys[text],) = self.motif_space.canonical_keys(row[None])
-        return self._keys[text]
-
-    def _tell(self, study: Study, trial: FrozenTrial, predicted: float, rank: int) -> None:
-        """Write down what the surrogate thinks, and how well it has done so far."""
+    def _record_prediction(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        trials: Sequence[FrozenTrial],
+        predicted: float,
+        rank: int,
+    ) -> None:
+        """Show in the study what is predicted, and how good predictions have been so far."""
         if not np.isfinite(predicted):
             return
-        attributes = {"predicted": float(predicted), "predicted_rank": rank}
         pairs = [
-            (loss_of(other), other.user_attrs["predicted"])
-            for other in _all_trials(study)
-            if "predicted" in other.user_attrs and np.isfinite(loss_of(other))
+            (loss_of(other), shown)
+            for other in trials
+            if (shown := shown_prediction(other)) is not None and np.isfinite(loss_of(other))
         ]
+        tau = None
+        # Kendall's tau needs two different values.
         if len({value for value, _ in pairs}) > 1:
-            values, predictions = zip(*pairs, strict=True)
-            attributes["surrogate_kendall_tau"] = kendall_tau_score(values, predictions)
-        for name, value in attributes.items():
-            study._storage.set_trial_user_attr(trial._trial_id, name, value)
+            tau = kendall_tau_score(*zip(*pairs, strict=True))
+        write_shown_prediction(study, trial, predicted, rank, tau)
 
 
-def _all_trials(study: Study) -> list[FrozenTrial]:
-    """Give the trials of the whole study, of which Hyperband shows samplers a bracket only.
+@dataclass
+class _Seen:
+    """The trials of a study when it was last looked at."""
 
-    Losses of completed trials are comparable, and no bracket is to try another's motifs.
-    """
-    return study._storage.get_all_trials(study._study_id, deepcopy=False)
+    trials: list[FrozenTrial]

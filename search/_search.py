@@ -17,11 +17,11 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from sklearn.base import RegressorMixin
 
-from sk_petridish._compat._optuna import quietly
+from sk_petridish._compat._optuna import quietly, storage_of
 from sk_petridish.motifs import MotifSpace
 
 from ._acquisition import Acquisition
-from ._evaluator import GroundTruth
+from ._evaluator import GroundTruthFunction
 from ._result import SearchResult
 from ._run import SearchRun
 from ._step import check_ranking
@@ -151,7 +151,7 @@ class PetriDishSearch:
     def __init__(
         self,
         motif_space: MotifSpace,
-        ground_truth: GroundTruth,
+        ground_truth: GroundTruthFunction,
         *,
         proposer: Proposer | None = None,
         surrogate: RegressorMixin | None = None,
@@ -163,7 +163,7 @@ class PetriDishSearch:
         exploration: float = 0.0,
         X_init: ArrayLike | None = None,
         y_init: ArrayLike | None = None,
-        test_ground_truth: GroundTruth | None = None,
+        test_ground_truth: GroundTruthFunction | None = None,
         n_iter_no_change: int | None = None,
         tol: float = 0.0,
         timeout: float | None = None,
@@ -196,7 +196,7 @@ class PetriDishSearch:
         self.n_iterations = int(n_iterations)
         self.acquisition: Acquisition = acquisition
         self.exploration = float(exploration)
-        self.given = _check_given(motif_space, X_init, y_init)
+        self.initial = _check_initial(motif_space, X_init, y_init)
         self.test_ground_truth = test_ground_truth
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
@@ -238,7 +238,7 @@ class PetriDishSearch:
             if reclaim:
                 run.study.reclaim()
             try:
-                interrupted = not run.to_end()
+                interrupted = not run.run()
                 test_loss = None if interrupted else run.test()
             except KeyboardInterrupt:
                 run.study.reclaim(run=run.name, interrupted=True)
@@ -251,7 +251,7 @@ class PetriDishSearch:
 
     @contextlib.contextmanager
     def _stored(self) -> Iterator[str | BaseStorage]:
-        """Give the storage, a temporary one where there is none."""
+        """Yield the storage, a temporary one where there is none."""
         if self.storage is not None:
             yield self.storage
         elif self.evaluation_timeout is None and _stays_in_this_process(self.n_jobs):
@@ -261,19 +261,19 @@ class PetriDishSearch:
                 yield JournalStorage(JournalFileBackend(str(Path(folder, "journal.log"))))
 
 
-def _check_given(motif_space: MotifSpace, X: ArrayLike | None, y: ArrayLike | None) -> History:
+def _check_initial(motif_space: MotifSpace, X: ArrayLike | None, y: ArrayLike | None) -> History:
     """Check results that are known before."""
     if X is None and y is None:
         return History.empty(motif_space)
     if X is None or y is None:
         raise ValueError("X_init and y_init go together.")
     rows = motif_space.validate(X)
-    given = History.of(rows, y)
-    if given.y.shape != (len(rows),) or not np.isfinite(given.y).all():
+    initial = History.of(rows, y)
+    if initial.y.shape != (len(rows),) or not np.isfinite(initial.y).all():
         raise ValueError("y_init must have a finite loss for each motif of X_init.")
     if (motif_space.repair(rows) != rows).any():
         raise ValueError("X_init has motifs out of the range of the motif space's distributions.")
-    return given
+    return initial
 
 
 def _stays_in_this_process(n_jobs: int | None) -> bool:
@@ -288,6 +288,6 @@ def _in_memory(study: optuna.Study) -> optuna.Study:
     memory = InMemoryStorage()
     with quietly():
         optuna.copy_study(
-            from_study_name=study.study_name, from_storage=study._storage, to_storage=memory
+            from_study_name=study.study_name, from_storage=storage_of(study), to_storage=memory
         )
         return optuna.load_study(study_name=study.study_name, storage=memory)

@@ -62,7 +62,7 @@ def rank_candidates(
     surrogate : fitted regressor or None
         ``None`` leaves candidates in the order in which they were proposed.
     proposer : Proposer
-        Where they come from.
+        Where they come from; it is asked with the surrogate, and may search on it.
     history : History
         What was evaluated.
     n_candidates : int
@@ -80,7 +80,7 @@ def rank_candidates(
         The candidates, of which there may be fewer where the space is exhausted.
     """
     generator = check_random_state(random_state)
-    candidates = proposer.ask(n_candidates, history, generator)
+    candidates = proposer.ask(n_candidates, history, generator, surrogate)
     if surrogate is None or not len(candidates):
         return Ranked(candidates, np.full(len(candidates), np.nan))
     best = history.known().y.min()
@@ -92,7 +92,7 @@ def rank_candidates(
 def _explore(
     order: NDArray[np.int64], share: float, generator: np.random.RandomState
 ) -> NDArray[np.int64]:
-    """Give some places to candidates drawn at random from those left."""
+    """Return the order with some places taken by candidates drawn at random from those left."""
     left = order.tolist()
     explored = generator.random_sample(len(left)) < share
     return np.array([left.pop(generator.randint(len(left)) if any_ else 0) for any_ in explored])

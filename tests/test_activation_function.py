@@ -148,6 +148,14 @@ def test_what_is_no_formula_is_refused(text, reason):
         ActivationFunction().encode([text])
 
 
+@pytest.mark.parametrize("max_nodes", [1, 2, 3, 7])
+def test_where_there_is_little_room_small_formulas_are_drawn(max_nodes):
+    space = ActivationFunction(max_nodes=max_nodes)
+    X = space.sample(50, random_state=0)
+    np.testing.assert_array_equal(space.validate(X), X)
+    assert max_nodes == 1 or len(set(space.decode(X))) > 2
+
+
 def test_rows_that_are_no_formula_are_refused():
     space = ActivationFunction(max_nodes=3)
     good = space.encode(["tanh(x)"])[0]
@@ -179,4 +187,4 @@ def test_any_row_can_be_repaired(row, other):
     np.testing.assert_array_equal(space.repair(repaired), repaired)
     assert space.decode(space.crossover(repaired, repaired[::-1], 0))
     for one in repaired:
-        assert space.blueprint(one).units()[-1] == "n_outputs"
+        assert space.blueprint(one).widths()[-1].name == "n_outputs"

@@ -128,7 +128,7 @@ def test_the_super_network_runs_recurrent_networks_as_modules_do(motifs, seed):
     x = torch.randn(1, len(motifs), 5, 3, 3, dtype=torch.float64, generator=generator)
     for index, module in enumerate(modules):
         # Alone, so that the weights drawn are those of this module.
-        network = SuperNetwork([motifs[index]], widths)
+        network = SuperNetwork([motifs[index]], widths, (3,))
         theta = network.initial_weights(
             lambda position, role, shape, fan_in, module=module: module.weights[
                 f"{position}_{role}"
@@ -145,10 +145,10 @@ def test_the_super_network_runs_recurrent_networks_as_modules_do(motifs, seed):
             drawn[key] = torch.randn(1, *shape, dtype=torch.float64, generator=generator)
         return drawn[key]
 
-    network = SuperNetwork(motifs, widths)
+    network = SuperNetwork(motifs, widths, (3,))
     together = network.forward(network.initial_weights(draw), x)
     for index, motif in enumerate(motifs):
-        alone = SuperNetwork([motif], widths)
+        alone = SuperNetwork([motif], widths, (3,))
         outputs = alone.forward(alone.initial_weights(draw), x[:, index : index + 1])
         torch.testing.assert_close(together[:, index : index + 1], outputs)
 
@@ -156,7 +156,7 @@ def test_the_super_network_runs_recurrent_networks_as_modules_do(motifs, seed):
 def node_by_node(module, x, carried, masks):
     """Compute a recurrent module as its nodes are listed, one time step after the other."""
     blueprint, outputs = module.blueprint, []
-    units = blueprint.units()
+    widths = blueprint.widths()
     for now in x.unbind(1):
         values = [now]
         for position, node in enumerate(blueprint.nodes[1:], start=1):
@@ -168,7 +168,7 @@ def node_by_node(module, x, carried, masks):
             is_readout = position == len(blueprint.nodes) - 1
             if masks is not None and "weight" in operation.roles and not is_readout:
                 mask = {"n_inputs": masks.inputs, "n_hidden": masks.hidden}
-                inputs[0] = inputs[0] * mask.get(units[node.inputs[0]], 1.0)
+                inputs[0] = inputs[0] * mask.get(widths[node.inputs[0]].name, 1.0)
             weights = [module.weights[f"{position}_{role}"] for role in operation.roles]
             values.append(operation.function(*inputs, *node.parameters, *weights))
         outputs.append(values[-1])

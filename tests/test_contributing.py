@@ -25,7 +25,13 @@ from test_fused_engine import agree, agree_on_any_graph, engine
 import sk_petridish.motifs
 import sk_petridish.search.proposers
 from sk_petridish import PetriDishRegressor
-from sk_petridish.blueprints import Blueprint, Node, _operations, get_operation
+from sk_petridish.blueprints import (
+    Blueprint,
+    Node,
+    _operations,
+    get_operation,
+    temporary_operations,
+)
 from sk_petridish.dish import DishBatch, draw_dish
 from sk_petridish.dish.engines.fused import _program
 from sk_petridish.estimators import _persistence
@@ -178,14 +184,15 @@ def test_both_engines_learn_from_the_space(layer_stack):
 
 
 @pytest.fixture
-def swish(addition):
+def swish():
     """Register the operation; gives a network with it, twice."""
-    addition("sk_petridish/blueprints/_operations.py", _operations, "_REGISTRY")
     nodes = [Node("input")]
     for slope in (0.7, -1.3):
         nodes.append(Node("linear", (len(nodes) - 1,), units="n_hidden"))
         nodes.append(Node("swish", (len(nodes) - 1,), (slope,)))
-    return Blueprint((*nodes, Node("linear", (len(nodes) - 1,), units="n_outputs")))
+    with temporary_operations():
+        exec(code_for("sk_petridish/blueprints/_operations.py"), vars(_operations))
+        yield Blueprint((*nodes, Node("linear", (len(nodes) - 1,), units="n_outputs")))
 
 
 @pytest.fixture

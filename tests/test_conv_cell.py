@@ -178,8 +178,8 @@ def test_motif_networks_have_batch_statistics_of_their_own():
     blueprints = [space.blueprint(row) for row in space.sample(5, random_state=0)]
     widths = Widths(3, 4, 2)
     together, alone = (
-        SuperNetwork(blueprints, widths),
-        [SuperNetwork([b], widths) for b in blueprints],
+        SuperNetwork(blueprints, widths, (4, 4)),
+        [SuperNetwork([b], widths, (4, 4)) for b in blueprints],
     )
     generator = torch.Generator().manual_seed(0)
     drawn = {}
@@ -200,11 +200,9 @@ def test_what_needs_images_says_so():
     blueprint = ConvCell().blueprint([3] * 6)
     with pytest.raises(ValueError, match="needs images"):
         blueprint.build(3, 4, 2)(torch.zeros(5, 3))
-    network = SuperNetwork([blueprint], Widths(3, 4, 2))
-    for shape in ((1, 1, 5, 3), (1, 1, 5, 6, 3)):
-        theta = network.initial_weights(lambda key, role, shape, fan_in: torch.zeros(1, *shape))
-        with pytest.raises(ValueError, match="need images"):
-            network.forward(theta, torch.zeros(shape))
+    for sample_shape in ((), (6,)):
+        with pytest.raises(ValueError, match="needs images"):
+            SuperNetwork([blueprint], Widths(3, 4, 2), sample_shape)
 
 
 @pytest.mark.parametrize(

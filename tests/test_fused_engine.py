@@ -19,7 +19,7 @@ from random_blueprints import blueprints
 from small_dishes import make_settings
 
 import sk_petridish
-from sk_petridish.blueprints import Blueprint, Node, Operation, Widths, register_operation
+from sk_petridish.blueprints import Blueprint, Node, Operation, Widths, temporary_operations
 from sk_petridish.dish import DishBatch, InitialWeights, choose_engine, draw_dish
 from sk_petridish.dish.engines.fused import _compile, _engine
 from sk_petridish.dish.engines.fused._compile import Kernel
@@ -54,8 +54,11 @@ def dishes(draw, *, recurrent=False, max_steps=8):
     # Of a single class the cross-entropy is zero, and any gradient is rounding.
     n_outputs = draw(st.integers(2 if loss == "cross_entropy" else 1, 6))
     widths = Widths(draw(st.integers(1, 6)), draw(st.integers(1, 6)), n_outputs)
+    sequences = recurrent or draw(st.booleans())
+    length = (draw(st.integers(1, 4)),) if sequences else ()
     dish_settings = make_settings(
         widths=widths,
+        sample_shape=length,
         n_synthetic=n_samples,
         steps=draw(st.integers(0, max_steps)),
         lr=draw(st.sampled_from([0.003, 0.03])),
@@ -67,10 +70,8 @@ def dishes(draw, *, recurrent=False, max_steps=8):
     )
     n_dishes = draw(st.integers(1, 2))
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    sequences = recurrent or draw(st.booleans())
 
     def samples():
-        length = (draw(st.integers(1, 4)),) if sequences else ()
         dense = length if draw(st.booleans()) else ()
         x = generator.standard_normal((n_dishes, n_samples, *length, widths.n_inputs))
         y = generator.random((n_dishes, n_samples, *dense, widths.n_outputs))
@@ -238,21 +239,21 @@ def test_recurrent_motifs_without_sequences_are_refused(name):
             Node("linear", (4,), units="n_outputs"),
         )
     )
-    with pytest.raises(ValueError, match="need sequences"):
+    with pytest.raises(ValueError, match="needs sequences"):
         measure(engine(name), [recurrent], batch, (20,))
 
 
 def test_the_engine_is_chosen_by_what_the_motifs_need():
     swish = Operation("test_swish", lambda x: x * torch.sigmoid(x))
-    register_operation(swish)
-    motif = Blueprint(
-        (
-            Node("input"),
-            Node("linear", (0,), units="n_hidden"),
-            Node("test_swish", (1,)),
-            Node("linear", (2,), units="n_outputs"),
+    with temporary_operations(swish):
+        motif = Blueprint(
+            (
+                Node("input"),
+                Node("linear", (0,), units="n_hidden"),
+                Node("test_swish", (1,)),
+                Node("linear", (2,), units="n_outputs"),
+            )
         )
-    )
     known = SigmoidSlope().blueprint([0.5])
     assert engine("auto", motifs=[known]).name == "numba"
     assert engine("auto", motifs=[known, motif]).name == "torch"
@@ -441,6 +442,8 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
 
 
 def test_images_are_refused():
-    batch = DishBatch.stack([draw_dish(make_settings(positions=(2, 2)), 0)], torch.float64, "cpu")
+    batch = DishBatch.stack(
+        [draw_dish(make_settings(sample_shape=(2, 2)), 0)], torch.float64, "cpu"
+    )
     with pytest.raises(ValueError, match="not images"):
         measure(engine("numba"), [SigmoidSlope().blueprint([0.5])], batch, [0])

@@ -8,8 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from small_regressors import LOSSES, SLOPES, fast
 
-from sk_petridish.dish import draw_dish
-from sk_petridish.estimators import _regressor
+from sk_petridish.dish import DishEnsemble, draw_dish
 
 
 def data_of(dish):
@@ -61,17 +60,17 @@ def test_partial_fit_starts_as_fit_does():
 
 def test_partial_fit_adds_motifs_and_goes_on(monkeypatch):
     starts = []
-    learn = _regressor.learn
+    learn = DishEnsemble.learn
 
     def spy(dishes, *arguments, **options):
         starts.append(dishes)
         return learn(dishes, *arguments, **options)
 
-    monkeypatch.setattr(_regressor, "learn", spy)
+    monkeypatch.setattr(DishEnsemble, "learn", spy)
     dish = fast().fit(SLOPES[:5], LOSSES[:5])
     before, curve = data_of(dish), dish.loss_curve_
     dish.partial_fit(SLOPES[5:], LOSSES[5:])
-    np.testing.assert_array_equal([one.x_train for one in starts[1]], before[0])
+    np.testing.assert_array_equal([one.x_train for one in starts[1].dishes], before[0])
     np.testing.assert_array_equal(np.sort(dish.X_train_.ravel()), np.sort(SLOPES.ravel()))
     np.testing.assert_array_equal(np.sort(dish.y_train_), np.sort(LOSSES))
     assert dish.n_iter_ == len(dish.loss_curve_) == len(dish.history_) == 8
@@ -110,7 +109,7 @@ def test_ctrl_c_while_going_on_loses_nothing(monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_regressor, "learn", interrupt)
+    monkeypatch.setattr(DishEnsemble, "learn", interrupt)
     with pytest.raises(KeyboardInterrupt):
         dish.partial_fit([[0.2]], [0.02])
     assert vars(dish) == state

@@ -106,7 +106,7 @@ class Recurrent(SigmoidSlope):
 
     data_kind = "sequences"
 
-    def blueprint(self, row):
+    def _blueprint(self, row):
         return Blueprint(
             (
                 Node("input"),
@@ -186,19 +186,6 @@ def test_optuna_says_nothing_unless_it_is_asked(capfd):
     OptunaSearchCV(Ridge(), RIDGE, n_iter=2, cv=2).fit(X, y)
     assert capfd.readouterr() == ("", "")
     assert optuna.logging.get_verbosity() == before
-
-
-@pytest.mark.parametrize(
-    ("distribution", "values"),
-    [
-        (IntDistribution(2, 8, step=3), [2, 5, 8]),
-        (FloatDistribution(0.0, 1.0, step=0.5), [0.0, 0.5, 1.0]),
-        (FloatDistribution(0.1, 10.0, log=True), [0.1, 10.0]),
-        (CategoricalDistribution(("a", None)), ["a", None]),
-    ],
-)
-def test_a_grid_has_all_values_or_both_ends(distribution, values):
-    assert _select._grid(distribution) == values
 
 
 def test_logarithmic_ranges_are_drawn_so():

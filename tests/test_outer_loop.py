@@ -9,17 +9,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from small_dishes import make_settings
 
 from sk_petridish.dish import (
     OUTER_LOSSES,
     OuterLoop,
     OuterLoopData,
+    StopLearning,
     _synthetic_data,
     choose_engine,
     draw_dish,
     fit_readout,
+    judge_dishes,
     learn,
 )
 from sk_petridish.motifs import SigmoidSlope
@@ -207,28 +209,44 @@ class AtEpoch(Callback):
 
 
 def stop():
-    raise KeyboardInterrupt
+    raise StopLearning
 
 
 def press_ctrl_c():
     signal.raise_signal(signal.SIGINT)
 
 
-def test_a_callback_stops_learning_as_in_skorch():
+def like_other_callbacks_of_skorch():
+    raise KeyboardInterrupt
+
+
+def test_a_callback_stops_learning():
     _, learned = learn_dishes(make_settings(), callbacks=[AtEpoch(stop)], max_iter=5)
     assert len(learned.history) == len(learned.loss_curve) == 2
 
 
-def test_ctrl_c_ends_in_a_keyboard_interrupt_even_within_a_callback(monkeypatch):
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("action", [press_ctrl_c, like_other_callbacks_of_skorch])
+def test_every_keyboard_interrupt_is_the_users(monkeypatch, action):
+    def refuse(*arguments):
+        raise AssertionError("a signal handler was set")
+
+    monkeypatch.setattr(signal, "signal", refuse)
     with pytest.raises(KeyboardInterrupt):
-        learn_dishes(make_settings(), callbacks=[AtEpoch(press_ctrl_c)], max_iter=5)
-    assert signal.getsignal(signal.SIGINT) is before
-    monkeypatch.setattr(
-        _synthetic_data.SyntheticData, "forward", lambda self, motifs: press_ctrl_c()
-    )
+        learn_dishes(make_settings(), callbacks=[AtEpoch(action)], max_iter=5)
+    monkeypatch.setattr(_synthetic_data.SyntheticData, "forward", lambda self, motifs: action())
     with pytest.raises(KeyboardInterrupt):
         learn_dishes(make_settings())
+
+
+def test_the_early_stopping_of_skorch_stops_learning_and_ctrl_c_beside_it_is_an_error():
+    def patient(patience):
+        return EarlyStopping(monitor="outer_loss", patience=patience, threshold=10.0,
+                             threshold_mode="abs", sink=lambda message: None)  # fmt: skip
+
+    _, learned = learn_dishes(make_settings(), callbacks=[patient(2)], max_iter=9)
+    assert len(learned.history) == 3
+    with pytest.raises(KeyboardInterrupt):
+        learn_dishes(make_settings(), callbacks=[patient(5), AtEpoch(press_ctrl_c)], max_iter=9)
 
 
 def test_a_callback_stops_learning_in_a_thread_too():
@@ -298,20 +316,24 @@ def test_diverged_motifs_are_left_out_of_the_outer_loss():
 def test_a_dish_in_which_most_motifs_diverged_did_not_converge():
     dishes = [draw_dish(make_settings(), seed) for seed in range(3)]
     nan = np.nan
+    truth = np.array([1.0, 2.0, 3.0])
     statistic = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, nan], [1.0, nan, nan]])
-    calibrated = fit_readout(dishes, statistic, np.array([1.0, 2.0, 3.0]), np.ones((3, 3)), 0.5)
+    calibrated = judge_dishes(dishes, fit_readout(statistic, truth, np.ones((3, 3))), 0.5)
     assert [dish.converged for dish in calibrated] == [True, True, False]
-    assert [dish.statistic_mean for dish in calibrated[:2]] == [2.0, 1.5]
+    # A line through the means, as steep as the standard deviations are apart.
+    assert [dish.slope for dish in calibrated[:2]] == [1.0, 1.0]
+    assert [dish.intercept for dish in calibrated[:2]] == [0.0, 0.0]
     assert [dish.outer_loss for dish in calibrated[::2]] == [0.0, np.inf]
-    assert np.isnan(calibrated[2].statistic_std)
+    assert np.isnan(calibrated[2].slope)
 
 
 def test_a_dish_that_measures_the_same_everywhere_has_no_scale():
     dishes = [draw_dish(make_settings(), 0)]
     truth = np.array([1.0, 2.0, 3.0])
-    (dish,) = fit_readout(dishes, np.array([[0.7, 0.7, 0.7]]), truth, np.ones((1, 3)), 4.0)
+    readout = fit_readout(np.array([[0.7, 0.7, 0.7]]), truth, np.ones((1, 3)))
+    (dish,) = judge_dishes(dishes, readout, 4.0)
     assert not dish.converged
-    assert np.isnan(dish.statistic_std)
+    assert np.isnan(dish.slope)
 
 
 def test_a_dish_in_which_everything_diverged_is_no_perfect_one():

@@ -74,6 +74,48 @@ def imported_rooms(path):
                 yield parts[1] if len(parts) > 1 else parts[0]
 
 
+# The same for the rooms within search: modules of search that those of each may import.
+CHILDREN_OF_SEARCH = {"proposers": {"_optuna"}, "ground_truth": set()}
+
+
+def imported_from_search(path):
+    """Modules and packages of search that a file imports from, in whatever way."""
+    folder = ("sk_petridish", *path.relative_to(ROOT).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = folder[: len(folder) - node.level + 1] if node.level else ()
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            # "from . import _base" names a module, too.
+            names = [[*module, alias.name] for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name[:2] == ["sk_petridish", "search"]:
+                yield name[2] if len(name) > 2 else ""
+
+
+@pytest.mark.parametrize("child", CHILDREN_OF_SEARCH)
+def test_the_children_of_search_know_neither_it_nor_each_other(child):
+    files = list((ROOT / "search" / child).rglob("*.py"))
+    assert files
+    for path in files:
+        assert set(imported_from_search(path)) <= CHILDREN_OF_SEARCH[child] | {child}, path
+
+
+def test_every_folder_of_search_is_named():
+    folders = [path.parent.name for path in (ROOT / "search").glob("*/__init__.py")]
+    assert sorted(folders) == sorted(CHILDREN_OF_SEARCH)
+
+
+def test_what_the_children_of_search_import_imports_no_more_of_it():
+    for child, allowed in CHILDREN_OF_SEARCH.items():
+        for module in allowed:
+            imported = set(imported_from_search(ROOT / "search" / f"{module}.py"))
+            assert imported <= allowed, (child, module)
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_point_only_downwards(room):
     files = list((ROOT / ("" if room == "search" else "sk_petridish") / room).rglob("*.py"))

@@ -1,6 +1,7 @@
 """What every proposer promises, in every motif space, and what each is known to do."""
 
 import inspect
+import pickle
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler, TPESampler
+from search_problems import SPACE as PRICED
+from search_problems import Prices, small_search
+from search_problems import loss as price
 from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
 
 from sk_petridish.motifs import (
     ActivationFunction,
@@ -21,7 +26,7 @@ from sk_petridish.motifs import (
     RecurrentGraph,
     SigmoidSlope,
 )
-from sk_petridish.search import proposers
+from sk_petridish.search import PetriDishSampler, proposers
 from sk_petridish.search.proposers import (
     NAO,
     GeneticAlgorithm,
@@ -33,7 +38,7 @@ from sk_petridish.search.proposers import (
 )
 from sk_petridish.search.proposers._nao import scaled, slope_at
 from sk_petridish.search.proposers._nao_network import Embedding, EncoderPredictorDecoder
-from sk_petridish.search.proposers._positions import Positions
+from sk_petridish.search.proposers._token_codec import TokenCodec
 
 
 def network(row, n_inputs, n_hidden, n_outputs):
@@ -98,6 +103,20 @@ def test_proposals_are_legal_new_and_different(kind, space):
             assert not set(keys) & set(space.canonical_keys(known.X))
         np.testing.assert_array_equal(proposer.ask(9, known, random_state=1), X)
     assert repr(clone(proposer)) == repr(proposer)
+
+
+@pytest.mark.parametrize("kind", QUICK, ids=lambda kind: kind.__name__)
+def test_a_surrogate_is_used_without_being_changed(kind):
+    space = ConvCell()
+    history, surrogate = history_of(space), LinearRegression()
+    known = history.known()
+    surrogate.fit(known.X, known.y)
+    proposer = QUICK[kind](space)
+    before = pickle.dumps(surrogate), pickle.dumps(proposer)
+    X = proposer.ask(6, history, random_state=1, surrogate=surrogate)
+    assert X.shape == (6, 6)
+    assert (pickle.dumps(surrogate), pickle.dumps(proposer)) == before
+    np.testing.assert_array_equal(proposer.ask(6, history, random_state=1, surrogate=surrogate), X)
 
 
 @pytest.mark.parametrize("kind", QUICK, ids=lambda kind: kind.__name__)
@@ -193,17 +212,17 @@ def test_proposing_says_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-# Positions
+# Tokens
 
 
 def test_tokens_are_those_of_naos_vocabulary():
     """Known answer: 15 tokens and the start, in NAO's order."""
     space = RecurrentCell()
-    positions = Positions(space.search_space(), n_bins=16)
+    codec = TokenCodec(space.search_space(), n_bins=16)
     X = space.sample(5, random_state=0)
-    assert positions.n_tokens == 15
-    np.testing.assert_array_equal(positions.tokens(X) + 1, space.to_tokens(X))
-    legal = positions.legal()
+    assert codec.n_tokens == 15
+    np.testing.assert_array_equal(codec.tokens(X) + 1, space.to_tokens(X))
+    legal = codec.legal()
     np.testing.assert_array_equal(legal[::2].sum(axis=1), np.arange(1, 12))
     assert (legal[1::2, 11:].all(), legal[1::2, :11].any()) == (True, False)
 
@@ -211,13 +230,13 @@ def test_tokens_are_those_of_naos_vocabulary():
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: type(space).__name__)
 @given(seed=st.integers(0, 2**31 - 1), n_bins=st.integers(2, 40))
 def test_tokens_are_legal_and_rows_come_back(space, seed, n_bins):
-    positions = Positions(space.search_space(), n_bins)
+    codec = TokenCodec(space.search_space(), n_bins)
     X = space.sample(4, random_state=seed)
-    tokens = positions.tokens(X)
-    legal = positions.legal()
+    tokens = codec.tokens(X)
+    legal = codec.legal()
     assert legal[np.arange(X.shape[1]), tokens].all()
-    rows = positions.rows(tokens, np.random.RandomState(0))
-    np.testing.assert_array_equal(positions.tokens(rows), tokens)
+    rows = codec.rows(tokens, np.random.RandomState(0))
+    np.testing.assert_array_equal(codec.tokens(rows), tokens)
     if isinstance(space, ConvCell):
         np.testing.assert_array_equal(rows, X)
 
@@ -229,9 +248,9 @@ def test_nao_learns_to_predict_and_to_reconstruct():
     space = RecurrentCell(n_nodes=4)
     known = history_of(space, n=40).known()
     nao = NAO(space, max_iter=300)
-    positions = Positions(space.search_space(), nao.n_bins)
-    network = nao._learn(positions, known, seed=0)
-    tokens = torch.from_numpy(positions.tokens(known.X))
+    codec = TokenCodec(space.search_space(), nao.n_bins)
+    network = nao._learn(codec, known, seed=0)
+    tokens = torch.from_numpy(codec.tokens(known.X))
     with torch.no_grad():
         embedding = network.encode(tokens)
         written = network.decode(embedding)
@@ -246,9 +265,9 @@ def test_naos_steps_lower_the_predicted_loss():
     space = RecurrentCell(n_nodes=4)
     known = history_of(space, n=40).known()
     nao = NAO(space, max_iter=100)
-    positions = Positions(space.search_space(), nao.n_bins)
-    network = nao._learn(positions, known, seed=0)
-    tokens = torch.from_numpy(positions.tokens(known.X))
+    codec = TokenCodec(space.search_space(), nao.n_bins)
+    network = nao._learn(codec, known, seed=0)
+    tokens = torch.from_numpy(codec.tokens(known.X))
     with torch.no_grad():
         before = network.predict(network.encode(tokens))
     steps, gradient = slope_at(network, tokens)
@@ -260,12 +279,12 @@ def test_naos_steps_lower_the_predicted_loss():
 
 def test_the_decoder_reads_nothing_that_comes_later():
     space = RecurrentCell(n_nodes=4)
-    positions = Positions(space.search_space(), 16)
+    codec = TokenCodec(space.search_space(), 16)
     torch.manual_seed(0)
-    network = EncoderPredictorDecoder(positions.penalties(), 8, 8, 0.0)
-    tokens = torch.from_numpy(positions.tokens(space.sample(2, random_state=0)))
+    network = EncoderPredictorDecoder(codec.penalties(), 8, 8, 0.0)
+    tokens = torch.from_numpy(codec.tokens(space.sample(2, random_state=0)))
     _, logits = network(tokens)
-    assert torch.isneginf(logits).eq(torch.from_numpy(~positions.legal())).all()
+    assert torch.isneginf(logits).eq(torch.from_numpy(~codec.legal())).all()
     # The gradient of the k-th position's logits with respect to what was written.
     written = network.write(torch.cat([torch.full((2, 1), network.start), tokens[:, :-1]], 1))
     written = written.detach().requires_grad_()
@@ -293,15 +312,15 @@ def test_the_replay_is_what_was_learned_step_by_step():
     """A longer history goes on from where a shorter one ended, but for the rewards' scale."""
     space = ConvCell()
     proposer = ReinforceController(space)
-    positions = Positions(space.search_space(), proposer.n_bins)
+    codec = TokenCodec(space.search_space(), proposer.n_bins)
     X = space.sample(40, random_state=0)
     short = History.of(X[:20], np.zeros(20))  # no motif is better: rewards of 0
     long = History.of(X, np.zeros(40), np.repeat([0, 1], 20))
-    first = proposer._replay(positions, short)
-    again = proposer._replay(positions, short)
+    first = proposer._replay(codec, short)
+    again = proposer._replay(codec, short)
     for one, other in zip(first.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
-    last = proposer._replay(positions, long)
+    last = proposer._replay(codec, long)
     assert not torch.equal(first.weight, last.weight)  # entropy alone moves it
 
 
@@ -311,22 +330,77 @@ def test_log_likelihoods_are_of_a_distribution():
         network, {"a": CategoricalDistribution([0, 1, 2]), "b": IntDistribution(1, 2)}
     )
     proposer = ReinforceController(space)
-    positions = Positions(space.search_space(), 16)
-    policy = proposer._replay(positions, History.of([[0, 1], [2, 2], [1, 1]], [1.0, 2.0, 3.0]))
+    codec = TokenCodec(space.search_space(), 16)
+    policy = proposer._replay(codec, History.of([[0, 1], [2, 2], [1, 1]], [1.0, 2.0, 3.0]))
     grid = np.array([[a, b] for a in (0, 1, 2) for b in (1, 2)], dtype=float)
     with torch.no_grad():
-        likelihood, entropy = policy(torch.from_numpy(positions.tokens(grid)))
+        likelihood, entropy = policy(torch.from_numpy(codec.tokens(grid)))
     assert likelihood.exp().sum().item() == pytest.approx(1.0, abs=1e-5)
     assert 0 < entropy.mean().item() <= np.log(6) + 1e-6
     drawn = policy.sample(4000, torch.Generator().manual_seed(0))
-    counts = [(drawn == tokens).all(axis=1).mean() for tokens in positions.tokens(grid)]
+    counts = [(drawn == tokens).all(axis=1).mean() for tokens in codec.tokens(grid)]
     np.testing.assert_allclose(counts, likelihood.exp(), atol=0.03)
 
 
 def test_the_policy_comes_to_prefer_what_is_rewarded():
     space = ConvCell()
     proposer = ReinforceController(space)
-    positions = Positions(space.search_space(), proposer.n_bins)
-    policy = proposer._replay(positions, ones(space, 400))
+    codec = TokenCodec(space.search_space(), proposer.n_bins)
+    policy = proposer._replay(codec, ones(space, 400))
     drawn = policy.sample(500, torch.Generator().manual_seed(0))
-    assert positions.rows(drawn, np.random.RandomState(0)).mean() < 1.0  # 2 at random
+    assert codec.rows(drawn, np.random.RandomState(0)).mean() < 1.0  # 2 at random
+
+
+# A proposer that searches on the surrogate
+
+
+class Climber(Proposer):
+    """Climb down what the surrogate predicts, from motifs at random."""
+
+    def __init__(self, motif_space, n_steps=10):
+        super().__init__(motif_space)
+        self.n_steps = n_steps
+        self.surrogates = []
+
+    def propose(self, n, history, generator, surrogate):
+        self.surrogates.append(surrogate)
+        while True:
+            X = self.motif_space.sample(n, generator)
+            for _ in range(self.n_steps if surrogate is not None else 0):
+                moved = self.motif_space.mutate(X, 0.3, generator)
+                better = surrogate.predict(moved) < surrogate.predict(X)
+                X = np.where(better[:, None], moved, X)
+            yield X
+
+
+def predicted_by_search(proposer):
+    result = small_search(proposer=proposer).run()
+    return [one.predicted for one in result.history if np.isfinite(one.predicted)]
+
+
+def predicted_by_sampler(proposer):
+    sampler = PetriDishSampler(
+        PRICED, surrogate=Prices(), proposer=proposer, n_startup_trials=8, n_candidates=20,
+        refit_every=4, seed=0,
+    )  # fmt: skip
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(lambda trial: price(PRICED.suggest(trial)), n_trials=16)
+    return [trial.user_attrs["predicted"] for trial in study.trials[8:]]
+
+
+@pytest.mark.usefixtures("quiet_optuna")
+@pytest.mark.parametrize("predicted_by", [predicted_by_search, predicted_by_sampler])
+def test_a_proposer_may_search_on_the_surrogate(predicted_by):
+    climber = Climber(PRICED)
+    climbed = predicted_by(climber)
+    assert len(climbed) == 8
+    assert climber.surrogates
+    assert all(isinstance(one, Prices) for one in climber.surrogates)
+    assert np.mean(climbed) < np.mean(predicted_by(RandomSearch(PRICED)))
+
+
+@pytest.mark.usefixtures("quiet_optuna")
+def test_without_a_ranking_there_is_no_surrogate_to_search_on():
+    climber = Climber(PRICED)
+    small_search(proposer=climber, n_candidates=4, n_select=4).run()
+    assert climber.surrogates == [None, None]

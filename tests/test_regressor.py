@@ -20,10 +20,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from small_regressors import FAST, fast
 
-from sk_petridish import PetriDishRegressor, _regressor
+from sk_petridish import PetriDishRegressor
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish.blueprints import Blueprint, Node, Operation, _operations, register_operation
-from sk_petridish.dish import NumbaEngine, _measure, draw_dish
+from sk_petridish.blueprints import Blueprint, Node, Operation, temporary_operations
+from sk_petridish.dish import DishEnsemble, NumbaEngine, _measure, draw_dish
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask
 
@@ -67,8 +67,8 @@ def test_engines_and_threads_change_nothing_that_matters(problem):
 class SometimesSine(SigmoidSlope):
     """Slopes whose network ends in a sine, which has no kernel, if they are above one."""
 
-    def blueprint(self, row):
-        blueprint = super().blueprint(row)
+    def _blueprint(self, row):
+        blueprint = super()._blueprint(row)
         if row[0] <= 1:
             return blueprint
         *nodes, readout = blueprint.nodes
@@ -76,9 +76,15 @@ class SometimesSine(SigmoidSlope):
         return Blueprint((*nodes, sine, Node("linear", (len(nodes),), units=readout.units)))
 
 
+@pytest.fixture
+def sine():
+    """Register the operation of :class:`SometimesSine`."""
+    with temporary_operations(Operation("test_sine", torch.sin)):
+        yield
+
+
+@pytest.mark.usefixtures("sine")
 def test_motifs_without_a_kernel_go_to_the_reference_and_leave_the_others_alone(problem):
-    if "test_sine" not in _operations._REGISTRY:
-        register_operation(Operation("test_sine", torch.sin))
     X, y = problem
     low, high = X[X[:, 0] <= 1], X[X[:, 0] > 1]
     assert fast(motif_space=SometimesSine()).fit(X, y).engine_ == "torch"
@@ -439,14 +445,14 @@ def test_a_diverged_motif_is_predicted_worse_than_any_training_motif(problem, mo
     X, y = problem
     dish = fast().fit(X, y)
     finite = dish.predict([[0.5]])
-    original = _regressor.measure_motifs
+    original = DishEnsemble.statistics
 
-    def diverge(blueprints, dishes, engine):
-        statistic = original(blueprints, dishes, engine)
+    def diverge(ensemble, blueprints):
+        statistic = original(ensemble, blueprints)
         statistic[:, 1] = np.nan
         return statistic
 
-    monkeypatch.setattr(_regressor, "measure_motifs", diverge)
+    monkeypatch.setattr(DishEnsemble, "statistics", diverge)
     with pytest.warns(RuntimeWarning, match="1 of 2 motifs diverged"):
         predictions = dish.predict([[0.5], [0.6]])
     np.testing.assert_allclose(predictions[0], finite[0], rtol=1e-9)

@@ -5,11 +5,14 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage, JournalStorage
@@ -27,6 +30,8 @@ from test_proposers import network
 from sk_petridish import PetriDishRegressor
 from sk_petridish.motifs import ModuleMotif, RecurrentCell, SigmoidSlope
 from sk_petridish.search import PetriDishSampler, reclaim_trials
+from sk_petridish.search._claims import Claims
+from sk_petridish.search._schedule import Schedule, last_fit
 from sk_petridish.search.proposers import GeneticAlgorithm, RandomSearch
 
 pytestmark = pytest.mark.usefixtures("quiet_optuna")
@@ -268,11 +273,11 @@ def test_workers_that_choose_in_the_same_instant_choose_differently():
     storage = InMemoryStorage()
     barrier = threading.Barrier(2)
 
-    class Patient(PetriDishSampler):
+    class Patient(Claims):
         waited = False
 
-        def _taken(self, study, trial):
-            taken = super()._taken(study, trial)
+        def taken(self, trials, trial):
+            taken = super().taken(trials, trial)
             if not self.waited:
                 self.waited = True
                 barrier.wait(10)
@@ -281,7 +286,8 @@ def test_workers_that_choose_in_the_same_instant_choose_differently():
     chosen = []
 
     def work():
-        sampler = Patient(SPACE, surrogate=Prices(), n_startup_trials=8, seed=0)
+        sampler = PetriDishSampler(SPACE, surrogate=Prices(), n_startup_trials=8, seed=0)
+        sampler._claims = Patient(SPACE)
         study = optuna.create_study(
             study_name="study", storage=storage, sampler=sampler, load_if_exists=True
         )
@@ -294,6 +300,90 @@ def test_workers_that_choose_in_the_same_instant_choose_differently():
     for thread in threads:
         thread.join()
     assert len(set(SPACE.canonical_keys(chosen))) == 2
+
+
+class CountingStorage(InMemoryStorage):
+    """Counts how often the whole study is read."""
+
+    n_reads = 0
+
+    def get_all_trials(self, *args, **kwargs):
+        self.n_reads += 1
+        return super().get_all_trials(*args, **kwargs)
+
+
+def test_a_decision_reads_the_study_once_and_again_after_its_claim():
+    storage = CountingStorage()
+    study = optuna.create_study(sampler=small_sampler(), storage=storage)
+    study.optimize(objective, n_trials=9)
+    trial = study.ask({})
+    frozen, storage.n_reads = storage.get_trial(trial._trial_id), 0
+    study.sampler.sample_relative(study, frozen, SPACE.search_space())
+    assert storage.n_reads == 2
+
+
+# Which results a fit knew
+
+
+SCHEDULES = st.builds(Schedule, st.integers(0, 6), st.integers(1, 4))
+
+
+@st.composite
+def studies(draw):
+    """Draw trials that end at times of their own, most with a loss; and their motifs."""
+    trials = []
+    for number in range(draw(st.integers(0, 25))):
+        state = draw(st.sampled_from([TrialState.COMPLETE] * 3 + [TrialState.FAIL]))
+        trial = optuna.trial.create_trial(
+            state=state, value=float(number) if state == TrialState.COMPLETE else None
+        )
+        trial.number = number
+        trial.datetime_complete = datetime(2026, 1, 1, minute=draw(st.integers(0, 9)))
+        trials.append((trial, np.array([float(number)])))
+    return trials
+
+
+def facts_of(fit):
+    n_fits, history = fit
+    return n_fits, history.X.tolist(), str(history.y.tolist()), history.iteration.tolist()
+
+
+@given(studies(), SCHEDULES, st.randoms())
+def test_what_a_fit_knew_does_not_depend_on_how_trials_are_listed(trials, schedule, random):
+    shuffled = random.sample(trials, len(trials))
+    before = facts_of(last_fit(trials, schedule, 1, 1.0))
+    assert facts_of(last_fit(shuffled, schedule, 1, 1.0)) == before
+    running = optuna.trial.create_trial(state=TrialState.WAITING)
+    lost = optuna.trial.create_trial(
+        state=TrialState.FAIL, system_attrs={"sk_petridish:reclaimed": "lost"}
+    )
+    more = [*trials, (running, np.zeros(1)), (lost, np.zeros(1))]
+    assert facts_of(last_fit(more, schedule, 1, 1.0)) == before
+
+
+@given(studies(), SCHEDULES)
+def test_results_are_added_to_what_earlier_fits_knew(trials, schedule):
+    in_order = sorted(trials, key=lambda pair: (pair[0].datetime_complete, pair[0].number))
+    before, known = 0, np.empty((0, 1))
+    for n in range(len(trials) + 1):
+        n_fits, history = last_fit(in_order[:n], schedule, 1, 1.0)
+        assert n_fits >= before
+        np.testing.assert_array_equal(history.X[: len(known)], known)
+        if n_fits == before:
+            assert len(history.X) == len(known)
+        else:
+            assert len(history.known().y) == max(
+                schedule.n_startup + (n_fits - 1) * schedule.refit_every, 1
+            )
+        assert (np.diff(history.iteration) >= 0).all()
+        assert (history.iteration < max(n_fits, 1)).all()
+        before, known = n_fits, history.X
+
+
+@given(studies(), SCHEDULES)
+def test_maximising_studies_have_the_opposite_losses(trials, schedule):
+    losses = last_fit(trials, schedule, 1, 1.0)[1].y
+    np.testing.assert_array_equal(last_fit(trials, schedule, 1, -1.0)[1].y, -losses)
 
 
 WORKER = """
@@ -389,7 +479,9 @@ def test_the_default_surrogate_measures_a_motif_once():
     study.optimize(lambda trial: space.suggest(trial).sum(), n_trials=8)
     first = time.monotonic() - start
     start = time.monotonic()
-    sampler._fit(sampler._learned_from(study, 1.0)[1].known())
+    n_columns = len(space.search_space())
+    results = [(trial, space.repair([list(trial.params.values())])[0]) for trial in study.trials]
+    sampler._fit(last_fit(results, sampler._schedule, n_columns, 1.0)[1].known())
     assert time.monotonic() - start < max(first, 3.0)
     assert "predicted" in study.trials[-1].user_attrs
 

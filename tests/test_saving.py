@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 from small_regressors import LOSSES, SLOPES, fast
 
 from sk_petridish import PetriDishRegressor, PetriDishTransformer
-from sk_petridish.estimators import _persistence
+from sk_petridish.estimators import _migrations, _persistence
 from sk_petridish.motifs import SigmoidSlope
 from sk_petridish.tasks import GaussianTask, SampleTask, TeacherTask
 
@@ -82,10 +82,10 @@ def test_settings_of_every_kind_come_back(tmp_path):
 def test_dishes_without_a_scale_come_back(tmp_path):
     dish = fitted(n_dishes=1)
     blind = dish.dishes_[0]
-    vars(blind)["statistic_std"], vars(blind)["outer_loss"] = np.nan, np.inf
+    vars(blind)["slope"], vars(blind)["outer_loss"] = np.nan, np.inf
     dish.save(tmp_path / "dish.safetensors")
     loaded = PetriDishRegressor.load(tmp_path / "dish.safetensors").dishes_[0]
-    assert np.isnan(loaded.statistic_std)
+    assert np.isnan(loaded.slope)
     assert loaded.outer_loss == np.inf
 
 
@@ -189,9 +189,49 @@ def rewrite(path, **metadata):
 
 
 def test_a_newer_file_says_what_to_do(path):
-    rewrite(path, format="2", version="7.0")
-    with pytest.raises(ValueError, match=r"sk-petridish 7\.0, in format 2.*Upgrade it"):
+    rewrite(path, format="3", version="7.0")
+    with pytest.raises(ValueError, match=r"sk-petridish 7\.0, in format 3.*Upgrade it"):
         PetriDishRegressor.load(path)
+
+
+def change(path, kind, **fields):
+    """Add fields to what a file says of an object of a class."""
+    with _persistence.safe_open(path, framework="np") as file:
+        text = file.metadata()["sk_petridish"]
+    start = f'"class": "{kind}", "fields": {{'
+    assert start in text
+    text = text.replace(start, start + json.dumps(fields)[1:-1] + ", ")
+    rewrite(path, sk_petridish=text, sha256=_persistence._digest(text, load_file(path)))
+
+
+@pytest.mark.parametrize("name", ["leave_out", "gone_", "_gone"])
+def test_what_an_estimator_no_longer_has_is_an_error(path, name):
+    change(path, "PetriDishRegressor", **{name: 0.3})
+    with pytest.raises(ValueError, match=rf"gives PetriDishRegressor \['{name}'\]"):
+        PetriDishRegressor.load(path)
+
+
+def test_what_a_dish_no_longer_has_is_an_error(path):
+    change(path, "Dish", statistic_mean=0.3)
+    with pytest.raises(ValueError, match="statistic_mean"):
+        PetriDishRegressor.load(path)
+
+
+def test_all_that_a_fit_leaves_is_saved():
+    for estimator in (
+        fitted(early_stopping=True),
+        PetriDishTransformer(dishes=[("small", fast())], learn=True).fit(SLOPES, LOSSES),
+    ):
+        left = vars(estimator).keys() - estimator.get_params(deep=False).keys()
+        assert left <= set(estimator._fitted)
+
+
+def test_a_dish_of_the_first_format_without_a_scale_has_none_today(path):
+    moments = {"statistic_mean": 0.5, "statistic_std": {"float": "nan"}, "loss_mean": 0.0,
+               "loss_std": 1.0}  # fmt: skip
+    dish = _migrations.migrate({"class": "Dish", "fields": {"seed": 1, **moments}}, 1)
+    nan = {"float": "nan"}
+    assert dish == {"class": "Dish", "fields": {"seed": 1, "slope": nan, "intercept": nan}}
 
 
 def test_foreign_files_are_errors(path, tmp_path):
@@ -239,12 +279,13 @@ def test_what_cannot_be_written_leaves_the_old_file(dish, path, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("written", ["0_1_0", "format_2"])
 @pytest.mark.parametrize("name", ["regressor", "transformer"])
-def test_files_of_released_versions_load_for_ever(name):
-    """They were written by the version in their name; never write them again."""
+def test_files_of_older_formats_load_for_ever(name, written):
+    """They were written by the version or in the format in their name; never write them again."""
     kind = {"regressor": PetriDishRegressor, "transformer": PetriDishTransformer}[name]
-    loaded = kind.load(FIXTURES / f"{name}_0_1_0.safetensors")
-    expected = json.loads((FIXTURES / f"{name}_0_1_0.json").read_text())
+    loaded = kind.load(FIXTURES / f"{name}_{written}.safetensors")
+    expected = json.loads((FIXTURES / f"{name}_{written}.json").read_text())
     rows = np.array(expected["X"])
     output = loaded.predict(rows) if name == "regressor" else loaded.transform(rows)
     np.testing.assert_allclose(output, expected["output"], rtol=1e-9)

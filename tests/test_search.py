@@ -1,5 +1,7 @@
 """Algorithm 1: what it evaluates, when it stops, and what it says."""
 
+import json
+
 import numpy as np
 import optuna
 import pytest
@@ -14,13 +16,22 @@ from search_problems import (
     slow_loss,
     small_search,
 )
+from sklearn.linear_model import LinearRegression
 
 from sk_petridish import PetriDishRegressor
 from sk_petridish.inspection import SearchDisplay
-from sk_petridish.motifs import RecurrentCell, SigmoidSlope
+from sk_petridish.inspection._search import ResultLike
+from sk_petridish.motifs import ConvCell, RecurrentCell, SigmoidSlope
 from sk_petridish.search import PetriDishSearch
 from sk_petridish.search._acquisition import acquire
-from sk_petridish.search.proposers import NAO, RandomSearch, ReinforceController, SamplerProposer
+from sk_petridish.search._settings import _plain, different, settings_of
+from sk_petridish.search.proposers import (
+    NAO,
+    GeneticAlgorithm,
+    RandomSearch,
+    ReinforceController,
+    SamplerProposer,
+)
 
 pytestmark = pytest.mark.usefixtures("quiet_optuna")
 
@@ -35,6 +46,7 @@ def test_it_makes_as_many_evaluations_as_it_was_told_and_finds_better_motifs():
     assert len(set(keys)) == 16
     assert [one.loss for one in result.history] == [loss(one.motif) for one in result.history]
     assert result.best_loss == min(one.loss for one in result.history)
+    assert isinstance(result, ResultLike)
     best = result.best_so_far()
     assert best[-1] < best[7]
     assert (np.diff(best) <= 0).all()
@@ -47,8 +59,8 @@ def test_what_is_evaluated_is_what_was_predicted_to_be_best():
     asked = []
 
     class Spy(RandomSearch):
-        def ask(self, n, history, random_state=None):
-            X = super().ask(n, history, random_state)
+        def ask(self, n, history, random_state=None, surrogate=None):
+            X = super().ask(n, history, random_state, surrogate)
             asked.append(X)
             return X
 
@@ -163,6 +175,72 @@ def test_more_iterations_go_on_with_a_finished_search(tmp_path):
     small_search(storage=storage, n_iterations=1).run()
     result = small_search(storage=storage).run()
     assert facts(result) == facts(small_search().run())
+
+
+def test_slots_that_two_workers_have_filled_at_once_are_evaluated_once(tmp_path):
+    storage = journal(tmp_path / "journal")
+    settings = {"storage": storage, "n_init": 4, "n_iterations": 0}
+    small_search(timeout=0.0, **settings).run()
+    study = optuna.load_study(study_name="petri-dish-search", storage=storage)
+    for trial in study.get_trials(deepcopy=False):
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.WAITING, system_attrs=trial.system_attrs
+            )
+        )
+    log = Logged(tmp_path / "log")
+    result = small_search(log, **settings).run()
+    assert len(result.history) == len(log.motifs()) == 4
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4 + ["FAIL"] * 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"proposer": GeneticAlgorithm(SPACE, n_parents=6, mutation=0.2)}, "proposer__mutation"),
+        ({"surrogate": Prices(fit_intercept=False)}, "surrogate__fit_intercept"),
+        ({"surrogate": LinearRegression()}, "surrogate"),
+    ],
+)
+def test_a_search_does_not_go_on_with_other_parameters(tmp_path, changes, name):
+    storage = journal(tmp_path / "journal")
+    small_search(storage=storage).run()
+    with pytest.raises(ValueError, match=rf"other \['{name}'\]"):
+        small_search(storage=storage, **changes).run()
+
+
+def test_a_search_goes_on_with_another_number_of_jobs_of_its_surrogate(tmp_path):
+    storage = journal(tmp_path / "journal")
+    small_search(storage=storage).run()
+    assert len(small_search(storage=storage, surrogate=Prices(n_jobs=2)).run().history) == 16
+
+
+def test_settings_survive_a_storage():
+    """Representations of objects may change: of them only the class is written down."""
+    ours, theirs = (
+        settings_of(PetriDishSearch(space, loss, proposer=RandomSearch(space)))
+        for space in (ConvCell(), SPACE)
+    )
+    assert different(ours, theirs) == []
+    assert json.loads(json.dumps(ours)) == ours
+    plain = _plain([np.float64(0.5), (1, "a"), None, np.inf, SPACE, True])
+    assert plain == [0.5, [1, "a"], None, "inf", "<ConvCell>", True]
+
+
+def test_a_study_of_an_earlier_version_goes_on(tmp_path):
+    """It has none of the settings that were not written down then."""
+    storage = journal(tmp_path / "journal")
+    half = small_search(storage=storage, n_iterations=1).run()
+    study = optuna.load_study(study_name="petri-dish-search", storage=storage)
+    kept = {
+        name: value
+        for name, value in study.user_attrs["sk_petridish:settings"].items()
+        if "__" not in name and name not in ("motif_space", "surrogate")
+    }
+    study.set_user_attr("sk_petridish:settings", kept)
+    whole = small_search(storage=storage).run()
+    assert facts(whole)[:12] == facts(half)
+    assert facts(whole) == facts(small_search().run())
 
 
 def test_another_search_on_the_same_study_is_refused(tmp_path):

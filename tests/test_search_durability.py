@@ -26,8 +26,8 @@ from search_problems import (
 )
 
 from sk_petridish.search import PetriDishSearch, reclaim_trials
-from sk_petridish.search._batches import SearchStudy
 from sk_petridish.search._step import Ranked
+from sk_petridish.search._study import SearchStudy
 from sk_petridish.search._subprocess import call_in_subprocess
 from sk_petridish.search.proposers import RandomSearch
 
@@ -222,15 +222,15 @@ def test_a_surrogate_without_a_seed_chooses_once(tmp_path):
 
     storage = journal(tmp_path / "journal")
     small_search(surrogate=Moody(), storage=storage, n_iterations=0).run()
-    fill = SearchStudy.fill
+    create_trials = SearchStudy.create_trials
 
     def half(self, iteration, batch, losses=None):
-        fill(self, iteration, Ranked(batch.X[:2], batch.predicted[:2]), losses)
+        create_trials(self, iteration, Ranked(batch.X[:2], batch.predicted[:2]), losses)
         if iteration == 1:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SearchStudy, "fill", half)
+        patch.setattr(SearchStudy, "create_trials", half)
         assert small_search(surrogate=Moody(), storage=storage).run().interrupted
     result = small_search(surrogate=Moody(), storage=storage).run()
     assert len(result.history) == 16

@@ -3,15 +3,17 @@
 import joblib
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from lightgbm import LGBMRegressor
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.exceptions import NotFittedError
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
 
 from sk_petridish import PetriDishRegressor, PetriDishTransformer
 from sk_petridish.dish import ZERO_COST
@@ -38,36 +40,34 @@ def test_features_are_the_logarithms_of_what_dishes_measure():
     assert features.shape == (16, 2 * 2 * 2 * 2)
     names = fitted.get_feature_names_out().tolist()
     assert names[:5] == [
-        "a0_mean_train_3",
-        "a0_mean_train_12",
-        "a0_train_3",
-        "a0_train_12",
-        "a1_mean_train_3",
+        "a_0_mean_train_3",
+        "a_0_mean_train_12",
+        "a_0_train_3",
+        "a_0_train_12",
+        "a_1_mean_train_3",
     ]
     # The statistic of the recommended settings is the mean training loss after all steps.
-    member = dict(fitted.dishes_)["b"]
-    unlearned = clone(member).set_params(max_iter=0).fit(SLOPES, LOSSES)
+    statistic = dict(fitted.dishes_)["b"].statistics(SigmoidSlope().blueprints(SLOPES))
     for dish in range(2):
-        column = np.exp(features[:, names.index(f"b{dish}_mean_train_12")])
-        ours = unlearned.dishes_[dish]
-        assert column.mean() == pytest.approx(ours.statistic_mean, rel=1e-9)
-        assert column.std() == pytest.approx(ours.statistic_std, rel=1e-6)
+        column = np.exp(features[:, names.index(f"b_{dish}_mean_train_12")])
+        np.testing.assert_allclose(column, statistic[dish], rtol=1e-9)
 
 
 def test_checkpoints_are_powers_of_two_and_the_last_step():
     fitted = bank(curves=["valid"]).fit(SLOPES)
-    names = [name for name in fitted.get_feature_names_out() if name.startswith("a0")]
-    assert names == [f"a0_valid_{step}" for step in (0, 1, 2, 4, 8, 12)]
+    names = [name for name in fitted.get_feature_names_out() if name.startswith("a_0")]
+    assert names == [f"a_0_valid_{step}" for step in (0, 1, 2, 4, 8, 12)]
     zero = bank(dishes=[("a", small(inner_steps=0))]).fit(SLOPES).get_feature_names_out()
-    assert zero.tolist() == ["a0_train_0", "a0_valid_0", "a1_train_0", "a1_valid_0"]
+    assert zero.tolist() == ["a_0_train_0", "a_0_valid_0", "a_1_train_0", "a_1_valid_0"]
 
 
 def test_learned_dishes_are_those_of_a_regressor():
     learned = bank(learn=True).fit(SLOPES, LOSSES)
-    name, member = learned.dishes_[1]
+    name, ensemble = learned.dishes_[1]
     assert name == "b"
-    alone = small(init_scale=4.0, random_state=member.random_state).fit(SLOPES, LOSSES)
-    np.testing.assert_array_equal(member.dishes_[0].x_train, alone.dishes_[0].x_train)
+    seeds = check_random_state(0).randint(2**31 - 1, size=2)
+    alone = small(init_scale=4.0, random_state=seeds[1]).fit(SLOPES, LOSSES)
+    np.testing.assert_array_equal(ensemble.dishes[0].x_train, alone.dishes_[0].x_train)
     assert not np.array_equal(learned.transform(SLOPES), bank().fit(SLOPES).transform(SLOPES))
 
 
@@ -83,25 +83,22 @@ def test_the_spaces_own_bank_is_the_default():
     fitted = PetriDishTransformer(random_state=0).fit(SLOPES)
     assert {name for name, _ in fitted.dishes_} == set(SigmoidSlope().recommended("bank"))
     assert fitted.transform(SLOPES[:2]).shape[1] == len(fitted.get_feature_names_out())
-    scales = {member.dishes_[0].settings.initial_weights.scale for _, member in fitted.dishes_}
+    scales = {ensemble.dishes[0].settings.initial_weights.scale for _, ensemble in fitted.dishes_}
     assert scales == {1.0, 2.0, 4.0}
-
-
-def test_drawn_dishes_alone_predict_nothing():
-    fitted = bank().fit(SLOPES)
-    with pytest.raises(NotFittedError):
-        fitted.dishes_[0][1].predict(SLOPES)
 
 
 def test_random_states():
     same = bank(dishes=[("a", small()), ("b", small())]).fit(SLOPES)
-    first, second = (member.dishes_[0] for _, member in same.dishes_)
+    first, second = (ensemble.dishes[0] for _, ensemble in same.dishes_)
     assert not np.array_equal(first.x_train, second.x_train)
     np.testing.assert_array_equal(
         bank().fit(SLOPES).transform(SLOPES), bank().fit(SLOPES).transform(SLOPES)
     )
-    own = bank(dishes=[("a", small(random_state=7))]).fit(SLOPES)
-    assert own.dishes_[0][1].random_state == 7
+    own = [
+        bank(dishes=[("a", small(random_state=7))], random_state=seed).fit(SLOPES)
+        for seed in range(2)
+    ]
+    np.testing.assert_array_equal(*(fitted.transform(SLOPES) for fitted in own))
 
 
 def test_the_motif_space_is_the_banks_or_the_dishes():
@@ -113,6 +110,9 @@ def test_the_motif_space_is_the_banks_or_the_dishes():
         assert fitted.motif_space_.n_slopes == space.n_slopes
     with pytest.raises(ValueError, match="A row of X is one motif"):
         bank(motif_space=SigmoidSlope(3)).fit(rows)
+    several = [("a", small(motif_space=SigmoidSlope(2))), ("b", small(motif_space=SigmoidSlope(3)))]
+    with pytest.raises(ValueError, match="different motif spaces"):
+        bank(dishes=several).fit(rows)
 
 
 def test_one_dish_for_many_motifs_or_many_calls_is_the_same():
@@ -197,7 +197,29 @@ def test_features_may_be_means_over_the_dishes_of_a_sort():
         of_sort = every[:, 2 * sort * n : 2 * (sort + 1) * n].reshape(16, 2, n)
         expected = of_sort.mean(axis=1)
         np.testing.assert_allclose(mean.transform(SLOPES)[:, sort * n : (sort + 1) * n], expected)
-    assert mean.get_feature_names_out()[0] == "a_train_0"
+    assert mean.get_feature_names_out()[0] == "a_avg_train_0"
+
+
+@settings(max_examples=30)
+@given(
+    names=st.lists(
+        st.lists(st.sampled_from([*"a01", "_", "mean", "avg", "_train", "input", "_0"]), min_size=1)
+        .map("".join)
+        .filter(lambda name: "__" not in name),
+        min_size=2,
+        max_size=4,
+        unique=True,
+    ),
+    average=st.booleans(),
+)
+@example(names=["a", "a1"], average=False)
+@example(names=["a", "a_mean", "a_input"], average=True)
+def test_no_two_features_have_the_same_name(names, average):
+    dishes = [(name, small(n_dishes=11 if name == "a" else 2)) for name in names]
+    curves = ("train", "valid", "mean_train")
+    several = bank(dishes=dishes, average=average, curves=curves, zero_cost=True)
+    features = several.fit(SLOPES[:2]).get_feature_names_out()
+    assert len(set(features)) == len(features)
 
 
 def test_zero_cost_measures_come_behind_the_losses():
@@ -207,7 +229,7 @@ def test_zero_cost_measures_come_behind_the_losses():
     np.testing.assert_array_equal(features[:, : losses.shape[1]], losses)
     assert len(names) == features.shape[1] == losses.shape[1] + 4 * len(ZERO_COST)
     firsts = names[losses.shape[1] :: len(ZERO_COST)]
-    assert firsts == ["a0_gradient", "a1_gradient", "b0_gradient", "b1_gradient"]
+    assert firsts == ["a_0_gradient", "a_1_gradient", "b_0_gradient", "b_1_gradient"]
     alone = bank(zero_cost=True, curves=()).fit(SLOPES)
     np.testing.assert_array_equal(alone.transform(SLOPES), features[:, losses.shape[1] :])
     with pytest.raises(ValueError, match="curves must name some"):

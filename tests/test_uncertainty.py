@@ -1,7 +1,6 @@
 """What dishes leave out, and the spread that is calibrated on it."""
 
 import math
-from functools import partial
 
 import numpy as np
 import pytest
@@ -10,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from small_regressors import fast
 
-from sk_petridish.dish import measure_motifs, predict_losses
-from sk_petridish.estimators._evaluated_motifs import GroundTruth
+from sk_petridish.dish import DishEnsemble, predict_losses
+from sk_petridish.estimators._evaluated_motifs import EvaluatedMotifs
 from sk_petridish.estimators._splits import draw_left_out
 from sk_petridish.estimators._uncertainty import (
     OutOfBag,
@@ -20,6 +19,7 @@ from sk_petridish.estimators._uncertainty import (
     out_of_bag,
     spread_over_dishes,
 )
+from sk_petridish.motifs import SigmoidSlope
 
 SLOPES = np.linspace(0.3, 1.8, 12)[:, None]
 LOSSES = 0.02 + 0.004 * np.abs(np.log(SLOPES.ravel() / 0.5)) ** 1.5
@@ -60,8 +60,8 @@ def test_a_dish_learns_nothing_from_what_it_leaves_out():
 
 def test_out_of_bag_predictions_are_those_of_dishes_that_left_a_motif_out():
     dish = fast(n_dishes=12).fit(SLOPES, LOSSES)
-    statistic = dish._measure(SLOPES, partial(measure_motifs, dishes=dish.dishes_))
-    losses = dish._loss_scale.restore(predict_losses(dish.dishes_, statistic))
+    statistic = DishEnsemble(dish.dishes_).statistics(SigmoidSlope().blueprints(SLOPES))
+    losses = dish._loss_scale.inverse_transform(predict_losses(dish.dishes_, statistic))
     for motif in range(12):
         ours = losses[dish.left_out_[:, motif], motif]
         assert dish.oob_prediction_[motif] == pytest.approx(np.median(ours))
@@ -72,8 +72,10 @@ def test_nothing_is_left_out_where_it_is_not_wanted_or_dishes_are_few(options):
     dish = fast(**({"n_dishes": 10} | options)).fit(SLOPES, LOSSES)
     assert not dish.left_out_.any()
     assert dish.oob_prediction_ is None
-    statistic = dish._measure(SLOPES, partial(measure_motifs, dishes=dish.dishes_))
-    spread = spread_over_dishes(dish._loss_scale.restore(predict_losses(dish.dishes_, statistic)))
+    statistic = DishEnsemble(dish.dishes_).statistics(SigmoidSlope().blueprints(SLOPES))
+    spread = spread_over_dishes(
+        dish._loss_scale.inverse_transform(predict_losses(dish.dishes_, statistic))
+    )
     np.testing.assert_array_equal(dish.predict(SLOPES, return_std=True)[1], spread)
 
 
@@ -98,7 +100,7 @@ def simulate(n, n_dishes, *, floor, factor, seed):
 def test_the_calibration_is_found_where_there_is_enough_to_find_it(floor, factor):
     truth, losses = simulate(4000, 9, floor=floor, factor=factor, seed=0)
     unseen = OutOfBag(losses.mean(axis=0), spread_over_dishes(losses))
-    found = calibrate_spread(unseen, GroundTruth(None, truth, np.ones(4000)), truth.std())
+    found = calibrate_spread(unseen, EvaluatedMotifs(None, truth, np.ones(4000)), truth.std())
     assert found.factor == pytest.approx(factor, rel=0.15)
     assert found.floor == pytest.approx(floor, rel=0.15, abs=0.1)
 
@@ -111,7 +113,7 @@ def test_on_a_handful_of_motifs_coverage_is_near_what_it_says(scale):
         truth, losses = scale * truth, scale * losses
         unseen = OutOfBag(losses.mean(axis=0)[:15], spread_over_dishes(losses)[:15])
         found = calibrate_spread(
-            unseen, GroundTruth(None, truth[:15], np.ones(15)), truth[:15].std()
+            unseen, EvaluatedMotifs(None, truth[:15], np.ones(15)), truth[:15].std()
         )
         std = found.std(spread_over_dishes(losses)[15:])
         covered.append(np.abs(losses.mean(axis=0)[15:] - truth[15:]) < norm.ppf(0.95) * std)
@@ -120,7 +122,7 @@ def test_on_a_handful_of_motifs_coverage_is_near_what_it_says(scale):
 
 def test_errors_of_zero_have_a_spread_all_the_same():
     unseen = OutOfBag(np.arange(5.0), np.zeros(5))
-    found = calibrate_spread(unseen, GroundTruth(None, np.arange(5.0), np.ones(5)), 1.4)
+    found = calibrate_spread(unseen, EvaluatedMotifs(None, np.arange(5.0), np.ones(5)), 1.4)
     assert 0 < found.floor < 0.01
     assert np.isfinite(found.factor)
 
@@ -131,5 +133,5 @@ def test_motifs_that_were_not_left_out_have_no_out_of_bag_prediction():
     np.testing.assert_array_equal(unseen.prediction, [2.0, np.nan, np.nan])
     np.testing.assert_array_equal(unseen.spread, [np.sqrt(2), np.nan, np.nan])
     assert calibrate_spread(
-        OutOfBag(np.full(3, np.nan), np.full(3, np.nan)), GroundTruth(None, None, None), 1.0
+        OutOfBag(np.full(3, np.nan), np.full(3, np.nan)), EvaluatedMotifs(None, None, None), 1.0
     ) == SpreadCalibration(1.0, 0.0)

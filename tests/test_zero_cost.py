@@ -66,14 +66,14 @@ def test_features_of_full_and_of_low_rank():
 
 
 def test_reach_counts_the_positions_that_an_output_sees():
-    settings = make_settings(positions=(6,))
+    settings = make_settings(sample_shape=(6,))
     cell = RecurrentCell(2)
     memory = cell.blueprint(cell.sample(1, random_state=0)[0])
     linear = Blueprint((Node("input"), Node("linear", (0,), units="n_outputs")))
     reach = measured([memory, linear], settings)["receptive_field"]
     assert (reach[:, 0] > 1.2).all()
     np.testing.assert_allclose(reach[:, 1], 1.0, rtol=1e-6)
-    images = make_settings(positions=(7, 7))
+    images = make_settings(sample_shape=(7, 7))
     cells = ConvCell(1)
     # 1 x 1 convolutions behind the stem, or 3 x 3 ones.
     near, far = ([0, 0, 0, 2, 0, 0], [3, 0, 3, 0, 0, 3])
@@ -92,5 +92,5 @@ def test_measures_do_not_depend_on_other_motifs():
 def test_sequences_of_one_step_are_sequences():
     cell = RecurrentCell(2)
     blueprint = cell.blueprint(cell.sample(1, random_state=0)[0])
-    reach = measured([blueprint], make_settings(positions=(1,)))["receptive_field"]
+    reach = measured([blueprint], make_settings(sample_shape=(1,)))["receptive_field"]
     np.testing.assert_allclose(reach, 1.0, rtol=1e-6)

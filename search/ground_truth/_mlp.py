@@ -23,7 +23,7 @@ from ._epochs import train_on
 _N_TRAIN, _N_VALID = 50_000, 10_000
 
 
-class Evaluation(NamedTuple):
+class ValidationScore(NamedTuple):
     """How a network does on the validation images.
 
     Parameters
@@ -143,7 +143,7 @@ class MLPGroundTruth:
         )
         return train_on(errors, self.n_epochs, trial)
 
-    def train(self, row: ArrayLike) -> Iterator[list[Evaluation]]:
+    def train(self, row: ArrayLike) -> Iterator[list[ValidationScore]]:
         """Train the motif's network ``n_runs`` times, evaluating after every epoch.
 
         The runs are independent; they go side by side, since one alone is mostly
@@ -156,7 +156,7 @@ class MLPGroundTruth:
 
         Yields
         ------
-        list of Evaluation
+        list of ValidationScore
             Loss and accuracy of every run on the validation images.
 
         Raises
@@ -216,10 +216,10 @@ class MLPGroundTruth:
         return {name: value for name, value in vars(self).items() if name != "_images"}
 
 
-def _evaluate(outputs: Tensor, labels: Tensor) -> list[Evaluation]:
+def _evaluate(outputs: Tensor, labels: Tensor) -> list[ValidationScore]:
     """Compare each run's outputs, (n_runs, n_samples, n_outputs), with the labels."""
     return [
-        Evaluation(
+        ValidationScore(
             loss=F.cross_entropy(run, labels).item(),
             accuracy=(run.argmax(1) == labels).double().mean().item(),
         )

@@ -1,4 +1,4 @@
-"""What proposers have in common: they know what was evaluated, and propose what was not."""
+"""Base class of proposers, and the history that they learn from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 
 from sk_petridish.motifs import Motifs, MotifSpace
@@ -18,7 +18,7 @@ _PATIENCE = 20
 
 
 class History(NamedTuple):
-    """What a search has evaluated so far, in order.
+    """Evaluations of a search so far, in order.
 
     Parameters
     ----------
@@ -27,7 +27,11 @@ class History(NamedTuple):
     y : ndarray of shape (n_evaluated,)
         Their losses; NaN where there is none.
     iteration : ndarray of shape (n_evaluated,)
-        The iteration of the search that chose each.
+        How often something had been learned when each was evaluated: motifs with the same
+        number were chosen from the same knowledge. In a
+        :class:`~sk_petridish.search.PetriDishSearch` that is the iteration (-1 for results
+        known before), in a :class:`~sk_petridish.search.PetriDishSampler` the number of fits
+        of the surrogate.
 
     Examples
     --------
@@ -43,7 +47,7 @@ class History(NamedTuple):
 
     @classmethod
     def of(cls, X: ArrayLike, y: ArrayLike, iteration: ArrayLike | None = None) -> History:
-        """Make a history of motifs and losses.
+        """Return a history of motifs and losses.
 
         Parameters
         ----------
@@ -69,7 +73,7 @@ class History(NamedTuple):
 
     @classmethod
     def empty(cls, motif_space: MotifSpace) -> History:
-        """Make the history of a search that begins.
+        """Return the history of a search that begins.
 
         Parameters
         ----------
@@ -84,7 +88,7 @@ class History(NamedTuple):
         return cls.of(np.empty((0, len(motif_space.search_space()))), [])
 
     def known(self) -> History:
-        """Leave out motifs without a loss.
+        """Return the history without motifs that have no loss.
 
         Returns
         -------
@@ -95,7 +99,7 @@ class History(NamedTuple):
         return History(self.X[finite], self.y[finite], self.iteration[finite])
 
     def best(self, n: int) -> Motifs:
-        """Give the motifs of smallest loss.
+        """Return the motifs of smallest loss.
 
         Parameters
         ----------
@@ -112,10 +116,11 @@ class History(NamedTuple):
 
 
 class Proposer(ABC, BaseEstimator):
-    """A source of new motifs.
+    """Base class of sources of new motifs.
 
-    What it knows of a search it is told with every question, so that a search can go on in
-    another process.
+    A proposer keeps nothing between questions: the history is all that it knows of a search,
+    so that a search can go on in another process. Subclasses write :meth:`propose`, and
+    users call :meth:`ask`, which leaves out what is not new.
 
     Parameters
     ----------
@@ -131,6 +136,7 @@ class Proposer(ABC, BaseEstimator):
         n: int,
         history: History,
         random_state: int | np.random.RandomState | None = None,
+        surrogate: RegressorMixin | None = None,
     ) -> Motifs:
         """Propose motifs that are not in the history, each network once.
 
@@ -144,6 +150,9 @@ class Proposer(ABC, BaseEstimator):
             What was evaluated.
         random_state : int, RandomState instance or None, default=None
             Where randomness comes from.
+        surrogate : fitted regressor, default=None
+            Predicts losses of motifs, as it will rank those that are proposed: a proposer
+            may search on it. ``None`` where nothing was learned yet, or nothing ranks.
 
         Returns
         -------
@@ -153,7 +162,9 @@ class Proposer(ABC, BaseEstimator):
         """
         generator = check_random_state(random_state)
         unseen = Unseen(self.motif_space, history.X)
-        for batches in (self._batches(n, history, generator), self._random(n, generator)):
+        # Lazily: most questions are answered by the first batch or two.
+        batches_of = (self.propose(n, history, generator, surrogate), self._random(n, generator))
+        for batches in batches_of:
             in_vain = 0
             while len(unseen.rows) < n and in_vain < _PATIENCE:
                 rows = next(batches, None)
@@ -163,10 +174,37 @@ class Proposer(ABC, BaseEstimator):
         return np.reshape(unseen.rows[:n], (-1, history.X.shape[1]))
 
     @abstractmethod
-    def _batches(
-        self, n: int, history: History, generator: np.random.RandomState
+    def propose(
+        self,
+        n: int,
+        history: History,
+        generator: np.random.RandomState,
+        surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
-        """Give batches of legal motifs, known ones among them, until there are no more."""
+        """Yield batches of motifs until there are no more: what a proposer has to write.
+
+        :meth:`ask` takes batches until it has enough motifs that are new. Batches may be of
+        any size, and have motifs of the history and motifs twice; the best ones come first,
+        since what is not needed is not looked at.
+
+        Parameters
+        ----------
+        n : int
+            How many new motifs are wanted in the end.
+        history : History
+            What was evaluated; perhaps nothing.
+        generator : RandomState
+            The only source of randomness.
+        surrogate : fitted regressor or None
+            Its ``predict(X)`` returns losses, of shape (n_motifs,), as they will be ranked
+            afterwards. It is not to be fitted or changed: the search goes on to use it.
+            ``None`` while nothing is fitted.
+
+        Yields
+        ------
+        ndarray of shape (n_batch, n_features)
+            Legal motifs.
+        """
 
     def _random(self, n: int, generator: np.random.RandomState) -> Iterator[Motifs]:
         while True:
@@ -190,7 +228,7 @@ class Unseen:
         self._keys: set[Hashable] = set(motif_space.canonical_keys(seen)) if len(seen) else set()
 
     def add(self, rows: Motifs) -> int:
-        """Keep those of some motifs that are new, and count them."""
+        """Keep the new ones among some motifs, and return their number."""
         before = len(self.rows)
         if len(rows):
             for row, key in zip(rows, self.motif_space.canonical_keys(rows), strict=True):

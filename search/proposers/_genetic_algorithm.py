@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from sklearn.base import RegressorMixin
 
 from sk_petridish.motifs import Motifs, MotifSpace
 
@@ -61,9 +62,31 @@ class GeneticAlgorithm(Proposer):
         self.mutation = mutation
         self.crossover = crossover
 
-    def _batches(
-        self, n: int, history: History, generator: np.random.RandomState
+    def propose(
+        self,
+        n: int,
+        history: History,
+        generator: np.random.RandomState,
+        surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
+        """Yield batches of motifs; the surrogate is not asked.
+
+        Parameters
+        ----------
+        n : int
+            How many motifs are wanted.
+        history : History
+            What was evaluated.
+        generator : RandomState
+            Source of randomness.
+        surrogate : fitted regressor or None
+            Ignored.
+
+        Yields
+        ------
+        ndarray of shape (n_batch, n_features)
+            Legal motifs.
+        """
         parents = history.best(self.n_parents)
         while len(parents):
             mothers, fathers = parents[generator.randint(len(parents), size=(2, n))]

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
 
 from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._base import History, Proposer
 from ._nao_network import Embedding, EncoderPredictorDecoder, NAONet
-from ._positions import Positions
+from ._token_codec import TokenCodec
 
 
 class NAO(Proposer):
@@ -107,26 +108,48 @@ class NAO(Proposer):
         self.max_step = max_step
         self.n_bins = n_bins
 
-    def _batches(
-        self, n: int, history: History, generator: np.random.RandomState
+    def propose(
+        self,
+        n: int,
+        history: History,
+        generator: np.random.RandomState,
+        surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
+        """Yield batches of motifs; the surrogate is not asked.
+
+        Parameters
+        ----------
+        n : int
+            How many motifs are wanted.
+        history : History
+            What was evaluated.
+        generator : RandomState
+            Source of randomness.
+        surrogate : fitted regressor or None
+            Ignored.
+
+        Yields
+        ------
+        ndarray of shape (n_batch, n_features)
+            Legal motifs.
+        """
         known = history.known()
         if not len(known.y):
             return
-        positions = Positions(self.motif_space.search_space(), self.n_bins)
-        network = self._learn(positions, known, generator.randint(2**31 - 1))
-        seeds = torch.from_numpy(positions.tokens(history.best(self.n_seeds)))
+        codec = TokenCodec(self.motif_space.search_space(), self.n_bins)
+        network = self._learn(codec, known, generator.randint(2**31 - 1))
+        seeds = torch.from_numpy(codec.tokens(history.best(self.n_seeds)))
         with one_torch_thread():
             steps, gradient = slope_at(network, seeds)
         for size in np.arange(self.step, self.max_step + self.step / 2, self.step):
             with one_torch_thread(), torch.no_grad():
                 tokens = network.decode(Embedding.of(steps - float(size) * gradient)).numpy()
-            yield self.motif_space.repair(positions.rows(tokens, generator))
+            yield self.motif_space.repair(codec.rows(tokens, generator))
 
-    def _learn(self, positions: Positions, known: History, seed: int) -> EncoderPredictorDecoder:
+    def _learn(self, codec: TokenCodec, known: History, seed: int) -> EncoderPredictorDecoder:
         net = NAONet(
             EncoderPredictorDecoder,
-            module__penalties=positions.penalties(),
+            module__penalties=codec.penalties(),
             module__n_hidden=self.n_hidden,
             module__n_predictor=self.n_predictor,
             module__dropout=self.dropout,
@@ -143,7 +166,7 @@ class NAO(Proposer):
         # Weights, batches and dropout come from torch's global generator; it is the user's.
         with one_torch_thread(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            net.fit(positions.tokens(known.X), scaled(known.y))
+            net.fit(codec.tokens(known.X), scaled(known.y))
         network: EncoderPredictorDecoder = net.module_.eval()
         return network
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from sklearn.base import RegressorMixin
 
 from sk_petridish.motifs import Motifs
 
@@ -28,7 +29,29 @@ class RandomSearch(Proposer):
     (2, 6)
     """
 
-    def _batches(
-        self, n: int, history: History, generator: np.random.RandomState
+    def propose(
+        self,
+        n: int,
+        history: History,
+        generator: np.random.RandomState,
+        surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
+        """Yield batches of motifs; the surrogate is not asked.
+
+        Parameters
+        ----------
+        n : int
+            How many motifs are wanted.
+        history : History
+            What was evaluated.
+        generator : RandomState
+            Source of randomness.
+        surrogate : fitted regressor or None
+            Ignored.
+
+        Yields
+        ------
+        ndarray of shape (n_batch, n_features)
+            Legal motifs.
+        """
         return self._random(n, generator)

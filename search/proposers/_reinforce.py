@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
 from torch import Tensor, nn
 
 from sk_petridish._compat._torch import one_torch_thread
@@ -14,7 +15,7 @@ from sk_petridish.estimators import NormalScores
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._base import History, Proposer
-from ._positions import Positions
+from ._token_codec import TokenCodec
 
 # How much more evenly choices are drawn each time that they were not enough.
 _WARMING = 1.1
@@ -98,31 +99,53 @@ class ReinforceController(Proposer):
         self.n_bins = n_bins
         self.seed = seed
 
-    def _batches(
-        self, n: int, history: History, generator: np.random.RandomState
+    def propose(
+        self,
+        n: int,
+        history: History,
+        generator: np.random.RandomState,
+        surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
-        positions = Positions(self.motif_space.search_space(), self.n_bins)
+        """Yield batches of motifs; the surrogate is not asked.
+
+        Parameters
+        ----------
+        n : int
+            How many motifs are wanted.
+        history : History
+            What was evaluated.
+        generator : RandomState
+            Source of randomness.
+        surrogate : fitted regressor or None
+            Ignored.
+
+        Yields
+        ------
+        ndarray of shape (n_batch, n_features)
+            Legal motifs.
+        """
+        codec = TokenCodec(self.motif_space.search_space(), self.n_bins)
         dice = torch.Generator().manual_seed(int(generator.randint(2**31 - 1)))
         with one_torch_thread():
-            policy = self._replay(positions, history.known())
+            policy = self._replay(codec, history.known())
         temperature = 1.0
         while True:
             with one_torch_thread():
                 tokens = policy.sample(n, dice, temperature)
             temperature *= _WARMING  # asked again: what it prefers is known
-            yield self.motif_space.repair(positions.rows(tokens, generator))
+            yield self.motif_space.repair(codec.rows(tokens, generator))
 
-    def _replay(self, positions: Positions, known: History) -> _Policy:
+    def _replay(self, codec: TokenCodec, known: History) -> _Policy:
         """Learn from the history, an update for each batch of an iteration's motifs."""
         with torch.random.fork_rng(devices=[]):  # modules draw weights when they are made
-            policy = _Policy(positions, self.n_hidden)
+            policy = _Policy(codec, self.n_hidden)
         first = torch.Generator().manual_seed(self.seed)
         for weight in policy.parameters():
             nn.init.uniform_(weight, -self.init_scale, self.init_scale, generator=first)
         if not len(known.y):
             return policy
         optimizer = torch.optim.Adam(policy.parameters(), lr=self.lr)
-        tokens = torch.from_numpy(positions.tokens(known.X))
+        tokens = torch.from_numpy(codec.tokens(known.X))
         rewards = torch.from_numpy(-NormalScores().fit_transform(known.y[:, None]).ravel())
         baseline = torch.zeros((), dtype=torch.float64)
         for batch in self._updates(known.iteration):
@@ -151,18 +174,18 @@ class _Policy(nn.Module):
 
     forbidden: Tensor
 
-    def __init__(self, positions: Positions, n_hidden: int) -> None:
+    def __init__(self, codec: TokenCodec, n_hidden: int) -> None:
         super().__init__()
-        penalties = positions.penalties()
-        self.start = positions.n_tokens  # the token before the first
+        penalties = codec.penalties()
+        self.start = codec.n_tokens  # the token before the first
         self.register_buffer("forbidden", penalties)
-        self.embedding = nn.Embedding(positions.n_tokens + 1, n_hidden)
+        self.embedding = nn.Embedding(codec.n_tokens + 1, n_hidden)
         self.lstm = nn.LSTM(n_hidden, n_hidden, num_layers=2, batch_first=True)
-        self.weight = nn.Parameter(torch.empty(len(penalties), n_hidden, positions.n_tokens))
-        self.bias = nn.Parameter(torch.empty(len(penalties), positions.n_tokens))
+        self.weight = nn.Parameter(torch.empty(len(penalties), n_hidden, codec.n_tokens))
+        self.bias = nn.Parameter(torch.empty(len(penalties), codec.n_tokens))
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the log-likelihood of motifs, and the entropy of the choices on their way.
+        """Return the log-likelihood of motifs, and the entropy of the choices on their way.
 
         Both have the shape (n_motifs,).
         """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import create_trial
+from sklearn.base import RegressorMixin
 
 from sk_petridish.motifs import Motifs, MotifSpace
 
@@ -46,9 +47,31 @@ class SamplerProposer(Proposer):
         super().__init__(motif_space)
         self.sampler = sampler
 
-    def _batches(
-        self, n: int, history: History, generator: np.random.RandomState
+    def propose(
+        self,
+        n: int,
+        history: History,
+        generator: np.random.RandomState,
+        surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
+        """Yield batches of motifs; the surrogate is not asked.
+
+        Parameters
+        ----------
+        n : int
+            How many motifs are wanted.
+        history : History
+            What was evaluated.
+        generator : RandomState
+            Source of randomness.
+        surrogate : fitted regressor or None
+            Ignored.
+
+        Yields
+        ------
+        ndarray of shape (n_batch, n_features)
+            Legal motifs.
+        """
         study = quiet_study(self.sampler(seed=generator.randint(2**31 - 1)))
         distributions = self.motif_space.search_space()
         known = history.known()

@@ -1,6 +1,7 @@
 """Blueprints: networks described without their width, and what is built from them."""
 
-from ._blueprint import CARRIED, INPUT, Blueprint, Node, Widths
+from ._blueprint import Blueprint
+from ._builder import BlueprintBuilder
 from ._canonical import canonical
 from ._module import BlueprintModule, Masks
 from ._module_network import (
@@ -11,14 +12,25 @@ from ._module_network import (
     NetworkSpec,
     build_network,
 )
-from ._operations import Operation, get_operation, register_operation
+from ._node import CARRIED, INPUT, Node, Width, Widths
+from ._operations import (
+    Operation,
+    RunningStatistics,
+    SampleShape,
+    get_operation,
+    register_operation,
+    temporary_operations,
+)
+from ._shapes import DataKind, data_kind
 from ._super_network import SuperNetwork, Trace
 
 __all__ = [
     "CARRIED",
     "INPUT",
     "Blueprint",
+    "BlueprintBuilder",
     "BlueprintModule",
+    "DataKind",
     "Factory",
     "Masks",
     "ModuleBlueprint",
@@ -27,11 +39,16 @@ __all__ = [
     "NetworkSpec",
     "Node",
     "Operation",
+    "RunningStatistics",
+    "SampleShape",
     "SuperNetwork",
     "Trace",
+    "Width",
     "Widths",
     "build_network",
     "canonical",
+    "data_kind",
     "get_operation",
     "register_operation",
+    "temporary_operations",
 ]

@@ -2,73 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ._operations import get_operation
+import torch
 
-if TYPE_CHECKING:
-    import torch
-
-    from ._module import BlueprintModule
-
-Units = Literal["n_inputs", "n_hidden", "n_outputs"]
-
-INPUT = "input"
-"""Operation of a node that reads the network's input."""
-CARRIED = "carried"
-"""Operation of a node that reads what a node of the time step before gave."""
-
-
-class Widths(NamedTuple):
-    """The three widths that turn a blueprint into a network.
-
-    Parameters
-    ----------
-    n_inputs : int
-        Features of one sample.
-    n_hidden : int
-        Units of every hidden layer.
-    n_outputs : int
-        Units of the readout.
-    """
-
-    n_inputs: int
-    n_hidden: int
-    n_outputs: int
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One operation of a blueprint.
-
-    Parameters
-    ----------
-    operation : str
-        A name of the operation registry; ``"input"`` for the network's input; or
-        ``"carried"`` for what the node that it reads was at the time step before,
-        zero at the first.
-    inputs : tuple of int
-        Positions of the nodes that it reads. Each comes before it, except that a
-        carried node may read any node but the input.
-    parameters : tuple of float
-        The operation's numbers, such as a slope, in the registry's order.
-    units : {"n_hidden", "n_outputs"} or None
-        The width of a node that owns weights, or is carried; ``None`` for the
-        others, which are as wide as what they read.
-    weights_name : str, default=None
-        Names the initial weights: nodes of the same name start from the same values in
-        all motif-networks. ``None`` stands for the node's position.
-    """
-
-    operation: str
-    inputs: tuple[int, ...] = ()
-    parameters: tuple[float, ...] = ()
-    units: Units | None = None
-    weights_name: str | None = None
+from ._module import BlueprintModule
+from ._node import CARRIED, INPUT, Node, Width, Widths, check_node
+from ._operations import SampleShape
+from ._shapes import node_shapes, node_widths
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +51,8 @@ class Blueprint:
     ...     Node("sigmoid", (1,), (0.5,)),
     ...     Node("linear", (2,), units="n_outputs"),
     ... ))
-    >>> blueprint.units()
-    ('n_inputs', 'n_hidden', 'n_hidden', 'n_outputs')
+    >>> [str(width) for width in blueprint.widths()]
+    ['n_inputs', 'n_hidden', 'n_hidden', 'n_outputs']
 
     A recurrent network, whose hidden layer reads what it was a time step before:
 
@@ -132,12 +75,11 @@ class Blueprint:
         """Refuse what is not a graph."""
         if not self.nodes or self.nodes[0].operation != INPUT:
             raise ValueError("The first node of a blueprint must be its input.")
+        # Equal networks are equal blueprints, whether defaults are written or not.
+        object.__setattr__(self, "nodes", tuple(map(_completed, self.nodes)))
         for position, node in enumerate(self.nodes):
-            if node.operation == CARRIED:
-                _check_carried(position, node, len(self.nodes))
-            else:
-                _check_node(position, node)
-        if self.units()[-1] != "n_outputs":
+            check_node(position, node, len(self.nodes))
+        if self.widths()[-1] != Width("n_outputs"):
             raise ValueError("The last node of a blueprint must be n_outputs wide.")
         unused = set(range(len(self.nodes))) - self._used()
         if unused:
@@ -151,11 +93,11 @@ class Blueprint:
     @property
     def needs_images(self) -> bool:
         """Whether an operation has a meaning on images only."""
-        inside = (node for node in self.nodes if node.operation not in (INPUT, CARRIED))
-        return any(get_operation(node.operation).needs_images for node in inside)
+        operations = [node.registered for node in self.nodes]
+        return any(one is not None and one.needs_images for one in operations)
 
     def weight_keys(self) -> tuple[int, ...]:
-        """Give a number for the initial weights of every node.
+        """Return a number for the initial weights of every node.
 
         Returns
         -------
@@ -178,44 +120,54 @@ class Blueprint:
                 pending.extend(self.nodes[position].inputs)
         return used
 
-    def units(self) -> tuple[Units, ...]:
-        """Tell which of the three widths every node has.
+    def widths(self) -> tuple[Width, ...]:
+        """Return the width of every node.
 
         Returns
         -------
-        tuple of {"n_inputs", "n_hidden", "n_outputs"}
-            One entry a node.
+        tuple of Width
+            One a node.
 
         Raises
         ------
         ValueError
             If a node reads inputs of different widths.
         """
-        units: list[Units] = ["n_inputs"]
-        for position, node in enumerate(self.nodes[1:], start=1):
-            sources = {units[source] for source in node.inputs if source < position}
-            if node.operation != CARRIED and len(sources) > 1:
-                raise ValueError(
-                    f"Node {position} ({node.operation}) reads inputs of different "
-                    f"widths: {sorted(sources)}."
-                )
-            units.append(node.units or min(sources))
-            if (
-                node.operation != CARRIED
-                and get_operation(node.operation).keeps_width
-                and sources != {units[-1]}
-            ):
-                raise ValueError(
-                    f"Node {position} ({node.operation}) is {units[-1]} wide, but must be as wide "
-                    f"as what it reads: {sorted(sources)}."
-                )
-        for position, node in enumerate(self.nodes):
-            if node.operation == CARRIED and units[node.inputs[0]] != node.units:
-                raise ValueError(
-                    f"Node {position} (carried) has the width {node.units}, but node "
-                    f"{node.inputs[0]}, which it carries, has {units[node.inputs[0]]}."
-                )
-        return tuple(units)
+        return node_widths(self.nodes)
+
+    def shapes(self, sample_shape: SampleShape) -> tuple[SampleShape, ...]:
+        """Return the axes beside the features, such as height and width, of every node.
+
+        Parameters
+        ----------
+        sample_shape : tuple of int
+            Those of a sample: ``()``, ``(n_time_steps,)`` or ``(height, width)``.
+
+        Returns
+        -------
+        tuple of tuple of int
+            One a node; the last is that of the output.
+
+        Raises
+        ------
+        ValueError
+            If the graph has no meaning on such samples, or a node reads inputs of
+            different shapes.
+
+        Examples
+        --------
+        A reduction that halves height and width and doubles the channels:
+
+        >>> from sk_petridish.blueprints import Blueprint, Node
+        >>> blueprint = Blueprint((
+        ...     Node("input"),
+        ...     Node("conv", (0,), attributes=(3, 2), units="n_hidden", factor=2),
+        ...     Node("linear", (1,), units="n_outputs"),
+        ... ))
+        >>> blueprint.shapes((7, 8))
+        ((7, 8), (4, 4), (4, 4))
+        """
+        return node_shapes(self.nodes, sample_shape)
 
     def build(
         self,
@@ -257,9 +209,6 @@ class Blueprint:
         >>> sum(weight.numel() for weight in blueprint.build(784, 100, 10).parameters())
         89610
         """
-        # Here, since the module builder reads blueprints.
-        from ._module import BlueprintModule
-
         widths = Widths(n_inputs, n_hidden, n_outputs)
         for name, width in widths._asdict().items():
             if not isinstance(width, Integral) or isinstance(width, bool) or width < 1:
@@ -267,45 +216,9 @@ class Blueprint:
         return BlueprintModule(self, widths, generator)
 
 
-def _check_carried(position: int, node: Node, n_nodes: int) -> None:
-    """Raise ValueError unless the node may carry what it reads."""
-    if position == 0:
-        raise ValueError("The first node of a blueprint must be its input.")
-    if len(node.inputs) != 1 or not 0 < node.inputs[0] < n_nodes:
-        raise ValueError(
-            f"Node {position} (carried) reads {node.inputs}; it carries one node of the "
-            "blueprint, and not the input."
-        )
-    if node.parameters or node.units not in ("n_hidden", "n_outputs"):
-        raise ValueError(
-            f"Node {position} (carried) has no parameters, and the units of the node that it "
-            f"carries, got {node.parameters} and {node.units!r}."
-        )
-
-
-def _check_node(position: int, node: Node) -> None:
-    """Raise ValueError unless the node is legal at its position."""
-    where = f"Node {position} ({node.operation})"
-    if node.operation == INPUT:
-        if position != 0 or node != Node(INPUT):
-            raise ValueError(f"{where}: only the first node is the input, and a bare one.")
-        return
-    operation = get_operation(node.operation)
-    if not node.inputs or operation.arity not in (None, len(node.inputs)):
-        wanted = "at least one input" if operation.arity is None else f"{operation.arity} input(s)"
-        raise ValueError(f"{where} needs {wanted}, got {len(node.inputs)}.")
-    if not all(0 <= source < position for source in node.inputs):
-        raise ValueError(
-            f"{where} reads {node.inputs}; a node reads only nodes before it, "
-            "so that the graph has no cycle."
-        )
-    if len(node.parameters) != len(operation.parameters):
-        raise ValueError(
-            f"{where} takes the parameters {operation.parameters}, got {node.parameters}."
-        )
-    if not all(math.isfinite(value) for value in node.parameters):
-        raise ValueError(f"{where} has a parameter that is not finite: {node.parameters}.")
-    if operation.owns_weights != (node.units is not None):
-        raise ValueError(f"{where}: a node has units exactly if its operation owns weights.")
-    if node.units not in (None, "n_hidden", "n_outputs"):
-        raise ValueError(f"{where}: units are 'n_hidden' or 'n_outputs', got {node.units!r}.")
+def _completed(node: Node) -> Node:
+    """Return the node with the attributes that it leaves to the operation's defaults."""
+    if (operation := node.registered) is None:
+        return node
+    attributes = operation.completed(node.attributes)
+    return node if attributes == node.attributes else replace(node, attributes=attributes)

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ._blueprint import CARRIED, INPUT, Blueprint, Node
-from ._operations import get_operation
+from ._blueprint import Blueprint
+from ._node import CARRIED, Node
 
 
 def canonical(blueprint: Blueprint) -> Blueprint:
-    """Give the blueprint that stands for all those of the same network.
+    """Return the blueprint that stands for all those of the same network.
 
     Nodes without weights that compute the same of the same are joined, inputs of
     operations that commute are sorted, and the nodes are put into an order that depends on
@@ -54,16 +54,24 @@ def _named(nodes: Sequence[Node]) -> Iterator[Node]:
     """Name weights by operation and number: another node in between shall not matter."""
     counts: Counter[str] = Counter()
     for node in nodes:
-        if node.operation in (INPUT, CARRIED) or not get_operation(node.operation).owns_weights:
+        if not _owns_weights(node):
             yield node
             continue
-        kind = f"{node.operation} {node.units}"
+        # Of equal shapes, as far as the blueprint knows; what has no attributes and no factor
+        # is named by operation and width alone.
+        kind = " ".join(map(str, (node.operation, node.width, *node.attributes)))
         yield replace(node, weights_name=f"{kind} {counts[kind]}")
         counts[kind] += 1
 
 
+def _owns_weights(node: Node) -> bool:
+    operation = node.registered
+    return operation is not None and operation.owns_weights
+
+
 def _commutes(node: Node) -> bool:
-    return node.operation not in (INPUT, CARRIED) and get_operation(node.operation).commutes
+    operation = node.registered
+    return operation is not None and operation.commutes
 
 
 def _joined(nodes: list[Node]) -> list[Node]:
@@ -76,10 +84,8 @@ def _joined(nodes: list[Node]) -> list[Node]:
             if node.operation != CARRIED:
                 inputs = tuple(places[source] for source in node.inputs)
                 node = replace(node, inputs=tuple(sorted(inputs)) if _commutes(node) else inputs)
-            unique = (
-                node.operation not in (INPUT, CARRIED)
-                and get_operation(node.operation).owns_weights
-            )
+            # Equal weights at the start do not stay equal: only what has none is joined.
+            unique = _owns_weights(node)
             places.append(position if unique else first.setdefault(node, position))
         kept = sorted(set(places))
         if len(kept) == len(nodes):
@@ -97,7 +103,14 @@ def _colours(nodes: Sequence[Node]) -> list[int]:
     """Colour nodes by how they are connected, all of them differently in the end."""
     colours = _ranks(
         [
-            (node.operation, node.parameters, node.units or "", position == len(nodes) - 1)
+            (
+                node.operation,
+                node.parameters,
+                node.units or "",
+                position == len(nodes) - 1,
+                node.attributes,
+                node.factor,
+            )
             for position, node in enumerate(nodes)
         ]
     )

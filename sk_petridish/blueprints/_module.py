@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from ._blueprint import CARRIED, Blueprint, Widths
-from ._operations import get_operation
+from ._node import CARRIED, Widths
+from ._operations import Operation, RunningStatistics
+from ._recurrence import Call, MaskName, compile_stages
+from ._shapes import node_shapes
+
+if TYPE_CHECKING:
+    from ._blueprint import Blueprint
+
+# What a batch contributes to running statistics, as in torch.
+_MOMENTUM = 0.1
 
 
 class Masks(NamedTuple):
@@ -33,7 +42,8 @@ class BlueprintModule(nn.Module):
     """The network that a blueprint describes, at given widths.
 
     Weights start as those of :class:`torch.nn.Linear`, uniform within
-    1/sqrt(fan-in).
+    1/sqrt(fan-in). Batch normalisation keeps running statistics as
+    :class:`torch.nn.BatchNorm2d` does: in evaluation, predictions do not depend on the batch.
 
     Parameters
     ----------
@@ -48,6 +58,8 @@ class BlueprintModule(nn.Module):
     ----------
     weights : torch.nn.ParameterDict
         Trainable weights under ``"<position>_<role>"``.
+    statistics : torch.nn.Module
+        Running statistics, buffers under ``"<position>_<name>"``.
 
     Notes
     -----
@@ -65,24 +77,35 @@ class BlueprintModule(nn.Module):
         super().__init__()
         self.blueprint = blueprint
         self.weights = nn.ParameterDict()
-        kinds = blueprint.units()
-        units = self._units = [getattr(widths, unit) for unit in kinds]
+        self.statistics = nn.Module()
+        self._units = [width.units(widths) for width in blueprint.widths()]
         self._carried = {
-            position: (node.inputs[0], units[position])
+            position: node.inputs[0]
             for position, node in enumerate(blueprint.nodes)
             if node.operation == CARRIED
         }
-        self._kinds = kinds
-        self._before, self._within, self._after = _stages(blueprint, set(self._carried))
-        for position, node in enumerate(blueprint.nodes[1:], start=1):
-            if position in self._carried:
-                continue
-            operation, n_in = get_operation(node.operation), units[node.inputs[0]]
-            shapes = operation.weight_shapes(n_in, units[position])
-            for role, shape in shapes.items():
-                bound = (operation.patch * n_in) ** -0.5
-                start = torch.empty(shape).uniform_(-bound, bound, generator=generator)
-                self.weights[f"{position}_{role}"] = nn.Parameter(start)
+        self._stages = compile_stages(blueprint.nodes)
+        for position, node in enumerate(blueprint.nodes):
+            if (operation := node.registered) is not None:
+                self._add_weights(position, operation, generator)
+                self._add_statistics(position, operation)
+
+    def _add_weights(
+        self, position: int, operation: Operation, generator: torch.Generator | None
+    ) -> None:
+        node = self.blueprint.nodes[position]
+        n_in, attributes = self._units[node.inputs[0]], operation.named(node.attributes)
+        bound = operation.fan_in(n_in, **attributes) ** -0.5
+        shapes = operation.weight_shapes(n_in, self._units[position], **attributes)
+        for role, shape in shapes.items():
+            start = torch.empty(shape).uniform_(-bound, bound, generator=generator)
+            self.weights[f"{position}_{role}"] = nn.Parameter(start)
+
+    def _add_statistics(self, position: int, operation: Operation) -> None:
+        if operation.running is not None:
+            for name, value in operation.running.initial.items():
+                start = torch.full((self._units[position],), value)
+                self.statistics.register_buffer(f"{position}_{name}", start)
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the outputs.
@@ -140,22 +163,23 @@ class BlueprintModule(nn.Module):
         ValueError
             As :meth:`forward`.
         """
-        self._check(x)
-        readout = len(self.blueprint.nodes) - 1
+        # Samples come first and features last.
+        sample_shape = tuple(x.shape[1:-1])
+        node_shapes(self.blueprint.nodes, sample_shape)
         values = {0: x}
         along = None
         if masks is not None:
-            places = (1,) * (x.ndim - 2)
-            along = Masks(*(mask.view(len(mask), *places, -1) for mask in masks))
-        self._run(self._plan(self._before - {readout}), values, along)
+            ones = (1,) * len(sample_shape)
+            along = Masks(*(mask.view(len(mask), *ones, -1) for mask in masks))
+        self._run(self._bound(self._stages.before), values, along)
         if self._carried:
             if carried is None:
                 carried = {
-                    position: x.new_zeros(len(x), width)
-                    for position, (_, width) in self._carried.items()
+                    position: x.new_zeros(len(x), self._units[position])
+                    for position in self._carried
                 }
             carried = self._step_by_step(values, carried, masks)
-        self._run(self._plan(self._after - {readout}), values, along)
+        self._run(self._bound(self._stages.after), values, along)
         return [values[source] for source in self.blueprint.nodes[-1].inputs], carried or {}
 
     def read_out(self, *read: Tensor) -> Tensor:
@@ -171,126 +195,104 @@ class BlueprintModule(nn.Module):
         Tensor of shape (n_samples[, ...], n_outputs)
             Outputs before any link function.
         """
-        node = self.blueprint.nodes[-1]
-        weights = self._weights(len(self.blueprint.nodes) - 1)
-        outputs: Tensor = get_operation(node.operation).function(*read, *node.parameters, *weights)
+        readout = len(self.blueprint.nodes) - 1
+        outputs: Tensor = self._function(readout)(*read)
         return outputs
-
-    def _check(self, x: Tensor) -> None:
-        if self.blueprint.needs_images and x.ndim != 4:
-            raise ValueError(
-                "A convolutional network needs images, (n_samples, height, width, n_inputs), "
-                f"got the shape {tuple(x.shape)}."
-            )
-        if self._carried and x.ndim != 3:
-            raise ValueError(
-                "A recurrent network needs sequences, (n_samples, n_time_steps, n_inputs), "
-                f"got the shape {tuple(x.shape)}."
-            )
 
     def _step_by_step(
         self, values: dict[int, Tensor], carried: dict[int, Tensor], masks: Masks | None
     ) -> dict[int, Tensor]:
         """Compute what is within the recurrence, and add it to the values, all times at once."""
-        nodes = self.blueprint.nodes
-        own = self._within | set(self._carried)
-        wanted = [position for position in own if self._is_read_after(position)]
-        read = {source for position in own for source in nodes[position].inputs}
+        within = self._stages.within
+        own = {target for call in within for target in call.targets} | set(self._carried)
+        read = {source for call in within for source in call.inputs}
+        read.update(self._carried.values())
+        # Split into time steps once; what is made within is there from the step itself.
         given = {source: values[source].unbind(1) for source in read - own}
-        plan = self._plan(self._within)
-        histories: dict[int, list[Tensor]] = {position: [] for position in wanted}
+        # Weights side by side once, for all time steps.
+        actions = self._bound(within)
+        histories: dict[int, list[Tensor]] = {position: [] for position in own & self._read_after()}
         for time in range(values[0].shape[1]):
+            # state[t] = f(x[t], state[t - 1])
             now = {source: parts[time] for source, parts in given.items()} | carried
-            self._run(plan, now, masks)
-            carried = {position: now[source] for position, (source, _) in self._carried.items()}
+            self._run(actions, now, masks)
+            carried = {position: now[source] for position, source in self._carried.items()}
             for position, history in histories.items():
                 history.append(now[position])
         for position, history in histories.items():
             values[position] = torch.stack(history, dim=1)
         return carried
 
-    def _is_read_after(self, position: int) -> bool:
-        nodes = self.blueprint.nodes
-        readers = {*self._after, len(nodes) - 1}
-        return any(position in nodes[reader].inputs for reader in readers)
+    def _read_after(self) -> set[int]:
+        """Return the nodes that are read after the recurrence."""
+        read = {source for call in self._stages.after for source in call.inputs}
+        return read.union(self.blueprint.nodes[-1].inputs)
 
-    def _plan(self, positions: Iterable[int]) -> list[_Action]:
-        """List what computes some nodes.
+    def _bound(self, calls: Sequence[Call]) -> list[_Action]:
+        """Bring calls and the weights of now together."""
+        return [
+            _Action(call.targets, self._function(*call.targets), call.inputs, call.mask)
+            for call in calls
+        ]
 
-        Products with one factor are one product with their weights side by side.
-        """
-        # The readout is no factor's product with dropout, even where it is carried.
-        readout = len(self.blueprint.nodes) - 1
-        products: dict[int, list[int]] = {}
-        for position in sorted(set(positions) - {readout}):
-            node = self.blueprint.nodes[position]
-            if node.operation == "project":
-                products.setdefault(node.inputs[0], []).append(position)
-        plan = []
-        for position in sorted(positions):
-            node = self.blueprint.nodes[position]
-            operation = get_operation(node.operation)
-            targets = [position]
-            if node.operation == "project" and position != readout:
-                targets = products[node.inputs[0]]
-            if position != targets[0]:
-                continue
-            weights = self._weights(position)
-            if len(targets) > 1:
-                weights = [torch.cat([self._weights(one)[0] for one in targets], dim=-1)]
-            plan.append(
-                _Action(
-                    tuple(targets),
-                    operation.function,
-                    node.inputs,
-                    (*node.parameters, *weights),
-                    "weight" in operation.roles and position != readout,
-                )
-            )
-        return plan
-
-    def _run(self, plan: list[_Action], values: dict[int, Tensor], masks: Masks | None) -> None:
+    def _run(self, actions: list[_Action], values: dict[int, Tensor], masks: Masks | None) -> None:
         """Compute nodes from others, and add them."""
-        for action in plan:
+        for action in actions:
             inputs = [values[source] for source in action.inputs]
-            if masks is not None and action.multiplies:
-                kind = self._kinds[action.inputs[0]]
-                if kind != "n_outputs":
-                    inputs[0] = inputs[0] * (masks.inputs if kind == "n_inputs" else masks.hidden)
-            value = action.function(*inputs, *action.arguments)
+            if masks is not None and action.mask is not None:
+                inputs[0] = inputs[0] * getattr(masks, action.mask)
+            value = action.function(*inputs)
             if len(action.targets) == 1:
                 values[action.targets[0]] = value
             else:
                 parts = value.split([self._units[target] for target in action.targets], dim=-1)
                 values.update(zip(action.targets, parts, strict=True))
 
-    def _weights(self, position: int) -> list[Tensor]:
-        roles = get_operation(self.blueprint.nodes[position].operation).roles
-        return [self.weights[f"{position}_{role}"] for role in roles]
+    def _function(self, *targets: int) -> Callable[..., Tensor]:
+        """Return what computes a node, or several products with one factor, from the inputs."""
+        node = self.blueprint.nodes[targets[0]]
+        operation = node.registered
+        assert operation is not None
+        weights = [self._weight(role, targets) for role in operation.roles]
+        attributes = operation.named(node.attributes)
+
+        def compute(*inputs: Tensor, **statistics: Tensor) -> Tensor:
+            value: Tensor = operation.function(
+                *inputs, *node.parameters, *weights, **attributes, **statistics
+            )
+            return value
+
+        if operation.running is None:
+            return compute
+        return partial(self._normalised, targets[0], operation.running, compute)
+
+    def _weight(self, role: str, targets: Sequence[int]) -> Tensor:
+        """Return a weight of a node; of several products [A B], for x @ [A B] = [x @ A, x @ B]."""
+        weights = [self.weights[f"{target}_{role}"] for target in targets]
+        return weights[0] if len(weights) == 1 else torch.cat(weights, dim=-1)
+
+    def _normalised(
+        self,
+        position: int,
+        running: RunningStatistics,
+        compute: Callable[..., Tensor],
+        x: Tensor,
+    ) -> Tensor:
+        """Compute a node by the statistics of the batch in training, or by running ones."""
+        kept = {name: self.statistics.get_buffer(f"{position}_{name}") for name in running.initial}
+        if not self.training:
+            return compute(x, **kept)
+        with torch.no_grad():
+            for buffer, of_batch in zip(kept.values(), running.measure(x), strict=True):
+                # kept <- 0.9 kept + 0.1 of the batch
+                buffer.lerp_(of_batch.to(buffer), _MOMENTUM)
+        return compute(x)
 
 
 class _Action(NamedTuple):
-    """The computation of a node, or of several products with one factor."""
+    """A call with its function, weights and all."""
 
     targets: tuple[int, ...]
     function: Callable[..., Tensor]
     inputs: tuple[int, ...]
-    arguments: tuple[float | Tensor, ...]
-    multiplies: bool
-
-
-def _stages(blueprint: Blueprint, carried: set[int]) -> tuple[set[int], set[int], set[int]]:
-    """Tell which nodes are computed before, within and after the recurrence."""
-    nodes = blueprint.nodes
-    depends = set(carried)
-    for position, node in enumerate(nodes):
-        if depends.intersection(node.inputs):
-            depends.add(position)
-    needed, pending = set(), [nodes[position].inputs[0] for position in carried]
-    while pending:
-        position = pending.pop()
-        if position not in needed:
-            needed.add(position)
-            pending.extend(source for source in nodes[position].inputs if position not in carried)
-    inside = set(range(1, len(nodes))) - carried
-    return inside - depends, inside & depends & needed, (inside & depends) - needed
+    mask: MaskName | None

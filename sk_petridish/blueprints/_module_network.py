@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ._blueprint import Blueprint, Widths
+from ._blueprint import Blueprint
+from ._node import Widths
+from ._operations import SampleShape
 from ._super_network import SuperNetwork, Trace
 
 Factory = Callable[[Any, int, int, int], nn.Module]
@@ -96,6 +98,8 @@ class ModuleNetwork:
         One a motif-network.
     widths : Widths
         The widths of every motif-network.
+    sample_shape : tuple of int, default=()
+        Axes of a sample beside its features.
     dtype : torch.dtype, default=torch.float64
         Of the modules.
     device : torch.device or str, default="cpu"
@@ -105,17 +109,21 @@ class ModuleNetwork:
     ----------
     n_motifs : int
         Number of motif-networks.
+    output_shape : tuple of int
+        Axes of an output beside its units, those of a sample.
     """
 
     def __init__(
         self,
         blueprints: Sequence[ModuleBlueprint],
         widths: Widths,
+        sample_shape: SampleShape = (),
         *,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
         self.n_motifs = len(blueprints)
+        self.output_shape = tuple(sample_shape)
         self._widths = widths
         self._device = torch.device(device)
         self._modules = []
@@ -207,7 +215,7 @@ class ModuleNetwork:
         # Copies, since a module may change its buffers while it computes.
         buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
         outputs: Tensor = functional_call(module, named | buffers, (x,))
-        wanted = (*x.shape[:-1], self._widths.n_outputs)
+        wanted = (len(x), *self.output_shape, self._widths.n_outputs)
         if tuple(outputs.shape) != wanted:
             raise ValueError(
                 f"For samples of shape {tuple(x.shape)} a motif's module must give outputs of "
@@ -236,7 +244,11 @@ class ModuleNetwork:
 
 
 NetworkSpec = Blueprint | ModuleBlueprint
-"""What a motif space says of a motif's network."""
+"""The network of a motif: a graph, or a factory's row.
+
+A union, not a protocol: both have ``build``, but networks of a third kind with that method
+alone could not be trained in a dish.
+"""
 
 Network = SuperNetwork | ModuleNetwork
 """The networks of several motifs, which do not interact."""
@@ -245,6 +257,7 @@ Network = SuperNetwork | ModuleNetwork
 def build_network(
     blueprints: Sequence[NetworkSpec],
     widths: Widths,
+    sample_shape: SampleShape = (),
     *,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
@@ -257,6 +270,8 @@ def build_network(
         One a motif-network.
     widths : Widths
         The widths of every motif-network.
+    sample_shape : tuple of int, default=()
+        Axes of a sample beside its features.
     dtype : torch.dtype, default=torch.float64
         Precision.
     device : torch.device or str, default="cpu"
@@ -271,11 +286,13 @@ def build_network(
     ------
     TypeError
         If there are both kinds.
+    ValueError
+        If a blueprint has no meaning on such samples.
     """
     modules = [one for one in blueprints if isinstance(one, ModuleBlueprint)]
     graphs = [one for one in blueprints if isinstance(one, Blueprint)]
     if modules and graphs:
         raise TypeError("Motifs are either blueprints or modules, not some of both.")
     if modules:
-        return ModuleNetwork(modules, widths, dtype=dtype, device=device)
-    return SuperNetwork(graphs, widths, dtype=dtype, device=device)
+        return ModuleNetwork(modules, widths, sample_shape, dtype=dtype, device=device)
+    return SuperNetwork(graphs, widths, sample_shape, dtype=dtype, device=device)

@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-WeightShapes = Callable[[int, int], dict[str, tuple[int, ...]]]
+SampleShape = tuple[int, ...]
+"""Axes of a sample beside its features: none, time, or height and width."""
 
 
-def _no_weights(n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
+def _no_weights(n_in: int, n_out: int, **attributes: int) -> dict[str, tuple[int, ...]]:
     return {}
+
+
+def _width_of_input(n_in: int, **attributes: int) -> int:
+    return n_in
+
+
+def _shape_of_input(shape: SampleShape, **attributes: int) -> SampleShape:
+    return shape
+
+
+class RunningStatistics(NamedTuple):
+    """Statistics of batches, of which a module keeps running means to predict by.
+
+    Parameters
+    ----------
+    initial : dict of str to float
+        Names of the statistics, and what each is before any batch.
+    measure : callable
+        ``measure(x) -> tuple of Tensor of shape (width,)``, those of one batch, in
+        the same order.
+    """
+
+    initial: dict[str, float]
+    measure: Callable[[Tensor], tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -29,51 +57,104 @@ class Operation:
     name : str
         The name by which nodes refer to the operation.
     function : callable
-        ``function(*inputs, *parameters, *weights) -> Tensor``. Inputs are
+        ``function(*inputs, *parameters, *weights, **attributes) -> Tensor``. Inputs are
         ``(..., n_samples, width)``, or ``(..., n_samples, height, width, channels)`` of
         images; parameters are numbers, or tensors that have an axis of length one for
-        each of these; weights are ``(..., *shape)`` in the order of ``weight_shapes``.
+        each of these; weights are ``(..., *shape)`` in the order of ``weight_shapes``;
+        attributes are Python integers, by name.
     arity : int or None
         The number of inputs; ``None`` is one or more.
     parameters : tuple of str
         Names of the numbers that a node of this operation carries, such as the
         slope of a sigmoid.
     weight_shapes : callable
-        ``weight_shapes(n_in, n_out) -> {role: shape}``, the trainable weights. A
-        node of an operation without any is as wide as its inputs.
+        ``weight_shapes(n_in, n_out, **attributes) -> {role: shape}``, the trainable
+        weights. A node of an operation without any is as wide as its inputs. The roles do
+        not depend on the numbers.
     is_activation : bool
         Whether it is an activation: elementwise, and not linear.
     keeps_width : bool
         Whether an operation with weights must be as wide as its input.
     commutes : bool
         Whether the order of the inputs does not matter.
-    patch : int
-        Positions of an image that one output reads. The fan-in of its weights is as many
-        times the width of its input.
+    attributes : tuple of str
+        Names of the static integers that a node of this operation carries, such as a
+        stride. All are positive.
+    defaults : tuple of int
+        Values of the last attributes where a node leaves them out.
+    fan_in : callable
+        ``fan_in(n_in, **attributes) -> int``, how many numbers one output is a weighted sum
+        of, by which initial weights are scaled.
+    output_shape : callable
+        ``output_shape(shape, **attributes) -> shape``, how it changes height and width. An
+        operation that does needs images.
     needs_images : bool
         Whether it has a meaning on images only.
+    joins_products : bool
+        Whether several nodes that read the same may be computed as one, with their
+        weights side by side.
+    running : RunningStatistics, default=None
+        Statistics of the batch that ``function`` uses unless it gets them by name. A module
+        gives it running ones in evaluation.
     """
 
     name: str
     function: Callable[..., Tensor]
     arity: int | None = 1
     parameters: tuple[str, ...] = ()
-    weight_shapes: WeightShapes = _no_weights
+    weight_shapes: Callable[..., dict[str, tuple[int, ...]]] = _no_weights
     is_activation: bool = False
     keeps_width: bool = False
     commutes: bool = False
-    patch: int = 1
+    attributes: tuple[str, ...] = ()
+    defaults: tuple[int, ...] = ()
+    fan_in: Callable[..., int] = _width_of_input
+    output_shape: Callable[..., SampleShape] = _shape_of_input
     needs_images: bool = False
+    joins_products: bool = False
+    running: RunningStatistics | None = None
 
     @property
     def roles(self) -> tuple[str, ...]:
         """Names of the weights, in the order in which the function takes them."""
-        return tuple(self.weight_shapes(1, 1))
+        return tuple(self.weight_shapes(1, 1, **dict.fromkeys(self.attributes, 1)))
 
     @property
     def owns_weights(self) -> bool:
         """Whether nodes of this operation have trainable weights."""
         return bool(self.roles)
+
+    def completed(self, attributes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return a node's attributes with the defaults of those that it leaves out.
+
+        Parameters
+        ----------
+        attributes : tuple of int
+            The first attributes.
+
+        Returns
+        -------
+        tuple of int
+            All, unless one without a default is missing.
+        """
+        # The defaults belong to the last names.
+        n_without = len(self.attributes) - len(self.defaults)
+        return (*attributes, *self.defaults[max(len(attributes) - n_without, 0) :])
+
+    def named(self, attributes: tuple[int, ...]) -> dict[str, int]:
+        """Return a node's attributes by name, as the operation's functions take them.
+
+        Parameters
+        ----------
+        attributes : tuple of int
+            All attributes.
+
+        Returns
+        -------
+        dict of str to int
+            Keyword arguments.
+        """
+        return dict(zip(self.attributes, attributes, strict=True))
 
 
 _REGISTRY: dict[str, Operation] = {}
@@ -101,6 +182,45 @@ def register_operation(operation: Operation) -> Operation:
         raise ValueError(f"An operation named {operation.name!r} is already registered.")
     _REGISTRY[operation.name] = operation
     return operation
+
+
+@contextmanager
+def temporary_operations(*operations: Operation) -> Iterator[None]:
+    """Register operations for the duration of a ``with`` block.
+
+    What else is registered within the block is taken back as well.
+
+    Parameters
+    ----------
+    *operations : Operation
+        Operations to register.
+
+    Yields
+    ------
+    None
+        While they are registered.
+
+    Raises
+    ------
+    ValueError
+        If a name is taken.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sk_petridish.blueprints import Operation, get_operation, temporary_operations
+    >>> with temporary_operations(Operation("sinc", torch.sinc)):
+    ...     get_operation("sinc").name
+    'sinc'
+    """
+    before = dict(_REGISTRY)
+    try:
+        for operation in operations:
+            register_operation(operation)
+        yield
+    finally:
+        _REGISTRY.clear()
+        _REGISTRY.update(before)
 
 
 def get_operation(name: str) -> Operation:
@@ -204,29 +324,107 @@ def _highway(carry: Tensor, gate: Tensor, candidate: Tensor) -> Tensor:
     return _blend(torch.sigmoid(gate), candidate, carry)
 
 
+def _padding(kernel_size: int, dilation: int) -> int:
+    """Return the zeros beyond each edge that keep height and width, at stride 1."""
+    if kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be odd, got {kernel_size}.")
+    return dilation * (kernel_size - 1) // 2
+
+
+def _strided(shape: SampleShape, kernel_size: int, stride: int, dilation: int = 1) -> SampleShape:
+    _padding(kernel_size, dilation)  # refuses even kernels
+    # With p = d (k - 1) / 2 zeros, floor((n + 2 p - d (k - 1) - 1) / s) + 1 = ceil(n / s).
+    return tuple(-(-n // stride) for n in shape)
+
+
+def _channels_first(x: Tensor, batch: torch.Size) -> Tensor:
+    """Bring images, (*batch, n_samples, height, width, n), to (n_samples, b * n, height, width).
+
+    Motif-networks, the b products of the batch axes, lie side by side as channels: one call of
+    torch convolves them as groups, or pools them.
+    """
+    n_samples, height, width, n = x.shape[len(batch) :]
+    images = x.reshape(-1, n_samples, height, width, n)
+    return images.permute(1, 0, 4, 2, 3).reshape(n_samples, -1, height, width)
+
+
+def _channels_last(x: Tensor, batch: torch.Size, n: int) -> Tensor:
+    """Undo :func:`_channels_first`, for n channels a motif-network."""
+    n_samples, _, height, width = x.shape
+    images = x.view(n_samples, -1, n, height, width).permute(1, 0, 3, 4, 2)
+    return images.reshape(*batch, n_samples, height, width, n)
+
+
+def _conv_shapes(
+    n_in: int, n_out: int, kernel_size: int, stride: int, dilation: int
+) -> dict[str, tuple[int, ...]]:
+    return {"weight": (kernel_size**2 * n_in, n_out)}
+
+
+def _conv_fan_in(n_in: int, kernel_size: int, stride: int, dilation: int) -> int:
+    return kernel_size**2 * n_in
+
+
+def _conv(x: Tensor, weight: Tensor, kernel_size: int, stride: int, dilation: int) -> Tensor:
+    # y[o, i, j] = sum over u, v, c of weight[(u, v, c), o] x[c, s i + d u - p, s j + d v - p]
+    batch, n_out = weight.shape[:-2], weight.shape[-1]
+    kernels = weight.reshape(-1, kernel_size, kernel_size, x.shape[-1], n_out)
+    convolved = F.conv2d(
+        _channels_first(x, batch),
+        kernels.permute(0, 4, 3, 1, 2).flatten(0, 1),
+        stride=stride,
+        padding=_padding(kernel_size, dilation),
+        dilation=dilation,
+        groups=len(kernels),
+    )
+    return _channels_last(convolved, batch, n_out)
+
+
+def _depthwise_shapes(
+    n_in: int, n_out: int, kernel_size: int, stride: int, dilation: int
+) -> dict[str, tuple[int, ...]]:
+    return {"weight": (kernel_size**2, n_out)}
+
+
+def _depthwise_fan_in(n_in: int, kernel_size: int, stride: int, dilation: int) -> int:
+    return kernel_size**2
+
+
+def _depthwise_conv(
+    x: Tensor, weight: Tensor, kernel_size: int, stride: int, dilation: int
+) -> Tensor:
+    # y[c, i, j] = sum over u, v of weight[(u, v), c] x[c, s i + d u - p, s j + d v - p]
+    batch, n = weight.shape[:-2], weight.shape[-1]
+    kernels = weight.reshape(-1, kernel_size, kernel_size, n).permute(0, 3, 1, 2)
+    kernels = kernels.reshape(-1, 1, kernel_size, kernel_size)
+    convolved = F.conv2d(
+        _channels_first(x, batch),
+        kernels,
+        stride=stride,
+        padding=_padding(kernel_size, dilation),
+        dilation=dilation,
+        groups=len(kernels),
+    )
+    return _channels_last(convolved, batch, n)
+
+
+def _pool(function: Callable[..., Tensor], x: Tensor, kernel_size: int, stride: int) -> Tensor:
+    batch, padding = x.shape[:-4], _padding(kernel_size, 1)
+    pooled = function(_channels_first(x, batch), kernel_size, stride, padding)
+    return _channels_last(pooled, batch, x.shape[-1])
+
+
+# Of the positions that there are: zeros beyond the edge do not count.
+_average_pool = partial(_pool, partial(F.avg_pool2d, count_include_pad=False))
+_max_pool = partial(_pool, F.max_pool2d)
+
+
 def _with_neighbours(x: Tensor, axis: int) -> Tensor:
     """Add an image and its neighbours along an axis, zero beyond the edge."""
     edge = torch.zeros_like(x.narrow(axis, 0, 1))
     size = x.shape[axis]
     padded = torch.cat([edge, x, edge], dim=axis)
     return _sum(*(padded.narrow(axis, start, size) for start in range(3)))
-
-
-def _conv_3x3_shapes(n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
-    return {"weight": (9 * n_in, n_out)}
-
-
-def _conv_3x3(x: Tensor, weight: Tensor) -> Tensor:
-    # Motif-networks are groups of one convolution, whose channels torch wants first.
-    batch, n_out = weight.shape[:-2], weight.shape[-1]
-    n_samples, height, width, n_in = x.shape[len(batch) :]
-    images = x.flatten(0, len(batch) - 1) if batch else x[None]
-    n_groups = len(images)
-    images = images.permute(1, 0, 4, 2, 3).reshape(n_samples, n_groups * n_in, height, width)
-    kernels = weight.reshape(n_groups, 3, 3, n_in, n_out).permute(0, 4, 3, 1, 2)
-    convolved = F.conv2d(images, kernels.flatten(0, 1), padding=1, groups=n_groups)
-    convolved = convolved.view(n_samples, n_groups, n_out, height, width)
-    return convolved.permute(1, 0, 3, 4, 2).reshape(*batch, n_samples, height, width, n_out)
 
 
 def _average_pool_3x3(x: Tensor) -> Tensor:
@@ -236,11 +434,26 @@ def _average_pool_3x3(x: Tensor) -> Tensor:
     return total / count
 
 
-def _batch_norm(x: Tensor) -> Tensor:
-    # Statistics of the batch, per channel, and no affine parameters.
-    axes = (-4, -3, -2)
-    variance, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+# All axes but the channels'.
+_OF_A_CHANNEL = (-4, -3, -2)
+
+
+def _batch_norm(
+    x: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None
+) -> Tensor:
+    # (x - E[x]) / sqrt(Var[x] + eps), per channel, and no affine parameters.
+    if running_mean is None or running_var is None:
+        variance, mean = torch.var_mean(x, _OF_A_CHANNEL, correction=0, keepdim=True)
+    else:
+        variance, mean = running_var, running_mean
     return (x - mean) * (variance + 1e-5).rsqrt()
+
+
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    # As torch: what normalises a batch is its own variance, over n; what is kept for other
+    # samples estimates theirs, over n - 1.
+    variance, mean = torch.var_mean(x, _OF_A_CHANNEL, correction=1)
+    return mean, variance
 
 
 def _zero(x: Tensor) -> Tensor:
@@ -249,7 +462,7 @@ def _zero(x: Tensor) -> Tensor:
 
 register_operation(Operation("linear", _linear, weight_shapes=_linear_shapes))
 # Without a bias.
-register_operation(Operation("project", _times, weight_shapes=_project_shapes))
+register_operation(Operation("project", _times, weight_shapes=_project_shapes, joins_products=True))
 # The bias alone.
 register_operation(Operation("bias", torch.add, weight_shapes=_bias_shapes, keeps_width=True))
 register_operation(Operation("sigmoid", _sigmoid, parameters=("slope",), is_activation=True))
@@ -278,8 +491,59 @@ register_operation(Operation("minimum", torch.minimum, arity=2, commutes=True))
 register_operation(Operation("blend", _blend, arity=3))
 # A highway connection: a blend of the carry and a candidate by the sigmoid of the gate.
 register_operation(Operation("highway", _highway, arity=3))
+_CONV_ATTRIBUTES = ("kernel_size", "stride", "dilation")
 register_operation(
-    Operation("conv_3x3", _conv_3x3, weight_shapes=_conv_3x3_shapes, patch=9, needs_images=True)
+    Operation(
+        "conv",
+        _conv,
+        weight_shapes=_conv_shapes,
+        attributes=_CONV_ATTRIBUTES,
+        defaults=(1, 1),
+        fan_in=_conv_fan_in,
+        output_shape=_strided,
+        needs_images=True,
+    )
+)
+register_operation(
+    Operation(
+        "depthwise_conv",
+        _depthwise_conv,
+        weight_shapes=_depthwise_shapes,
+        keeps_width=True,
+        attributes=_CONV_ATTRIBUTES,
+        defaults=(1, 1),
+        fan_in=_depthwise_fan_in,
+        output_shape=_strided,
+        needs_images=True,
+    )
+)
+for _name, _function in (("average_pool", _average_pool), ("max_pool", _max_pool)):
+    register_operation(
+        Operation(
+            _name,
+            _function,
+            attributes=("kernel_size", "stride"),
+            defaults=(1,),
+            output_shape=_strided,
+            needs_images=True,
+        )
+    )
+# The operations of NAS-Bench-201 have names of their own, which initial weights are drawn by.
+register_operation(
+    Operation(
+        "conv_3x3",
+        partial(_conv, kernel_size=3, stride=1, dilation=1),
+        weight_shapes=partial(_conv_shapes, kernel_size=3, stride=1, dilation=1),
+        fan_in=partial(_conv_fan_in, kernel_size=3, stride=1, dilation=1),
+        needs_images=True,
+    )
 )
 register_operation(Operation("average_pool_3x3", _average_pool_3x3, needs_images=True))
-register_operation(Operation("batch_norm", _batch_norm, needs_images=True))
+register_operation(
+    Operation(
+        "batch_norm",
+        _batch_norm,
+        needs_images=True,
+        running=RunningStatistics({"running_mean": 0.0, "running_var": 1.0}, _moments),
+    )
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,27 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ._blueprint import CARRIED, INPUT, Blueprint, Widths
-from ._operations import Operation, get_operation
-
-# Axes of samples: dishes, motifs, samples, and then time, or height and width, and units.
-_SEQUENCES, _IMAGES = 5, 6
-
-
-class _Slot(NamedTuple):
-    """Where a node's value lies: a row of a group's output."""
-
-    group: int
-    row: int
-
-
-class _Key(NamedTuple):
-    """What nodes have in common that are computed in one call."""
-
-    operation: str
-    n_inputs: int
-    n_in: int
-    n_out: int
+from ._blueprint import Blueprint
+from ._node import Widths
+from ._operations import Operation, SampleShape, get_operation
+from ._schedule import Key, Member, Schedule, Slot, make_schedule
+from ._shapes import data_kind
 
 
 @dataclass(frozen=True)
@@ -53,6 +38,7 @@ class _Group:
     operation: Operation
     arguments: tuple[_Gather, ...]
     parameters: tuple[Tensor, ...]  # each (n_rows,)
+    attributes: dict[str, int]
     motifs: tuple[int, ...]  # of each row
     keys: tuple[int, ...]  # of each row's initial weights
     shapes: dict[str, tuple[int, ...]]
@@ -82,10 +68,10 @@ class SuperNetwork:
     """Motif-networks evaluated together, without interaction.
 
     The graphs are computed level by level: at each level, nodes of all
-    motif-networks that share an operation and widths form one group, computed by
-    one call batched over dishes and motifs. Where the paper masks a dense network
-    (appendix A.2.2), whose cost grows with the square of the number of motifs,
-    this one grows linearly.
+    motif-networks that share an operation, its attributes, widths and resolution form one
+    group, computed by one call batched over dishes and motifs. Where the paper masks a
+    dense network (appendix A.2.2), whose cost grows with the square of the number of
+    motifs, this one grows linearly.
 
     Parameters
     ----------
@@ -93,6 +79,9 @@ class SuperNetwork:
         One a motif-network. They may differ in structure.
     widths : Widths
         The widths of every motif-network.
+    sample_shape : tuple of int, default=()
+        Axes of a sample beside its features: ``()``, ``(n_time_steps,)`` for sequences, which
+        recurrent blueprints need, or ``(height, width)`` for images, which convolutions need.
     dtype : torch.dtype, default=torch.float64
         Of the blueprints' parameters.
     device : torch.device or str, default="cpu"
@@ -102,98 +91,90 @@ class SuperNetwork:
     ----------
     n_motifs : int
         Number of motif-networks.
+    output_shape : tuple of int
+        Axes of an output beside its units: those of a sample, or smaller ones behind a
+        reduction.
+
+    Raises
+    ------
+    ValueError
+        If a blueprint has no meaning on such samples, or outputs have different shapes.
     """
 
     def __init__(
         self,
         blueprints: Sequence[Blueprint],
         widths: Widths,
+        sample_shape: SampleShape = (),
         *,
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> None:
         self.n_motifs = len(blueprints)
-        self._needs_images = any(blueprint.needs_images for blueprint in blueprints)
+        self._sample_shape = tuple(sample_shape)
+        self._is_sequence = data_kind(sample_shape) == "sequences"
         self._dtype = dtype
         self._device = torch.device(device)
-        # How many rows each group of values has: first the inputs of all motif-networks,
-        # then what is carried, then what operations compute.
-        self._n_rows = [self.n_motifs]
-        slots = [{0: _Slot(0, motif)} for motif in range(self.n_motifs)]
-        carried = _carried(blueprints, widths)
-        self._carried_widths = list(carried)
-        for members in carried.values():
-            self._add_group(members, slots)
+        schedule = make_schedule(blueprints, widths, sample_shape)
+        self.output_shape = schedule.output_shape
+        self._n_rows = schedule.n_rows
         keys = [blueprint.weight_keys() for blueprint in blueprints]
-        self._groups: list[_Group] = []
-        for level in _levels(blueprints, widths):
-            for key, members in level.items():
-                self._groups.append(self._group(key, members, blueprints, keys, slots))
-                self._add_group(members, slots)
-        self._readout = self._gather([slot[max(slot)] for slot in slots])
+        self._groups = [
+            self._group(key, members, blueprints, keys, schedule)
+            for key, members in schedule.computed
+        ]
+        self._readout = self._gather([slot[max(slot)] for slot in schedule.slots])
         # One by one, since they may differ in width.
         self._features = [
-            self._gather([slots[motif][blueprint.nodes[-1].inputs[0]]])
+            self._gather([schedule.slots[motif][blueprint.nodes[-1].inputs[0]]])
             for motif, blueprint in enumerate(blueprints)
         ]
+        self._carried_widths = list(schedule.carried)
+        # What each carried node will be at the next time step.
         self._carry = [
-            self._gather(
-                [
-                    slots[motif][blueprints[motif].nodes[position].inputs[0]]
-                    for motif, position in members
-                ]
-            )
-            for members in carried.values()
+            self._gather(_read(0, members, blueprints, schedule))
+            for members in schedule.carried.values()
         ]
         # How the flat weights fall into the groups' tensors; every forward needs it.
         self._block_sizes = [
-            len(group.keys) * torch.Size(shape).numel()
+            len(group.keys) * math.prod(shape)
             for group in self._groups
             for shape in group.shapes.values()
         ]
 
-    def _add_group(
-        self, members: Sequence[tuple[int, int]], slots: Sequence[dict[int, _Slot]]
-    ) -> None:
-        """Note where the values of these nodes will lie."""
-        for row, (motif, position) in enumerate(members):
-            slots[motif][position] = _Slot(len(self._n_rows), row)
-        self._n_rows.append(len(members))
-
     def _group(
         self,
-        key: _Key,
-        members: Sequence[tuple[int, int]],
+        key: Key,
+        members: Sequence[Member],
         blueprints: Sequence[Blueprint],
         keys: Sequence[tuple[int, ...]],
-        slots: Sequence[dict[int, _Slot]],
+        schedule: Schedule,
     ) -> _Group:
         operation = get_operation(key.operation)
-        nodes = [blueprints[motif].nodes[position] for motif, position in members]
+        attributes = operation.named(key.attributes)
         parameters = torch.tensor(
-            [node.parameters for node in nodes], dtype=self._dtype, device=self._device
+            [blueprints[motif].nodes[position].parameters for motif, position in members],
+            dtype=self._dtype,
+            device=self._device,
         )
         return _Group(
             operation=operation,
             arguments=tuple(
-                self._gather(
-                    [
-                        slots[motif][node.inputs[argument]]
-                        for (motif, _), node in zip(members, nodes, strict=True)
-                    ]
-                )
+                self._gather(_read(argument, members, blueprints, schedule))
                 for argument in range(key.n_inputs)
             ),
             parameters=tuple(parameters.T),
+            attributes=attributes,
             motifs=tuple(motif for motif, _ in members),
             keys=tuple(keys[motif][position] for motif, position in members),
-            shapes=operation.weight_shapes(key.n_in, key.n_out),
-            fan_in=operation.patch * key.n_in,
+            shapes=operation.weight_shapes(key.n_in, key.n_out, **attributes),
+            fan_in=operation.fan_in(key.n_in, **attributes),
         )
 
-    def _gather(self, slots: Sequence[_Slot]) -> _Gather:
+    def _gather(self, slots: Sequence[Slot]) -> _Gather:
         """Find the cheapest way to bring the values at these slots together."""
         groups = sorted({slot.group for slot in slots})
+        # Groups are put one below the other: row r of group g is row offset[g] + r of the pool.
         offsets, total = {}, 0
         for group in groups:
             offsets[group] = total
@@ -236,25 +217,24 @@ class SuperNetwork:
         ----------
         weights : Tensor of shape (n_dishes, n_weights)
             As laid out by :meth:`initial_weights`.
-        x : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_inputs)
-            Synthetic inputs, with an axis of time steps for sequences, which recurrent
-            blueprints need, and with height and width for images, which convolutions need.
+        x : Tensor of shape (n_dishes, n_motifs, n_samples, *sample_shape, n_inputs)
+            Synthetic inputs.
 
         Returns
         -------
-        Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_outputs)
+        Tensor of shape (n_dishes, n_motifs, n_samples, *output_shape, n_outputs)
             Outputs before any link function, at every time step or position.
 
         Raises
         ------
         ValueError
-            If a blueprint is recurrent and the samples are no sequences, or needs images
-            and they are none.
+            If samples have another shape than the network was built for.
         """
-        own = self._own(weights)
-        if x.ndim != _SEQUENCES:
-            return self._readout(self._at_once(x, own))
-        return torch.stack([self._readout(values) for values in self._in_time(x, own)], dim=-2)
+        own = self._split_weights(weights)
+        if not self._is_sequence:
+            return self._readout(self._forward_static(x, own))
+        steps = self._forward_sequence(x, own)
+        return torch.stack([self._readout(values) for values in steps], dim=-2)
 
     def trace(self, weights: Tensor, x: Tensor) -> Trace:
         """Compute the outputs, and keep what is computed on the way.
@@ -263,7 +243,7 @@ class SuperNetwork:
         ----------
         weights : Tensor of shape (n_dishes, n_weights)
             As laid out by :meth:`initial_weights`.
-        x : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_inputs)
+        x : Tensor of shape (n_dishes, n_motifs, n_samples, *sample_shape, n_inputs)
             Synthetic inputs.
 
         Returns
@@ -276,12 +256,15 @@ class SuperNetwork:
         ValueError
             As :meth:`forward`.
         """
-        own = self._own(weights)
-        steps = list(self._in_time(x, own)) if x.ndim == _SEQUENCES else [self._at_once(x, own)]
+        own = self._split_weights(weights)
+        if self._is_sequence:
+            steps = list(self._forward_sequence(x, own))
+        else:
+            steps = [self._forward_static(x, own)]
 
         def collect(gather: _Gather) -> Tensor:
             values = [gather(step) for step in steps]
-            return torch.stack(values, dim=-2) if x.ndim == _SEQUENCES else values[0]
+            return torch.stack(values, dim=-2) if self._is_sequence else values[0]
 
         hidden = [
             (group.motifs, collect(group.arguments[0]))
@@ -294,14 +277,14 @@ class SuperNetwork:
     def motif_of_weight(self) -> Tensor:
         """The motif of each weight, of shape (n_weights,)."""
         blocks = [
-            torch.tensor(group.motifs).repeat_interleave(torch.Size(shape).numel())
+            torch.tensor(group.motifs).repeat_interleave(math.prod(shape))
             for group in self._groups
             for shape in group.shapes.values()
         ]
         return torch.cat(blocks).to(self._device)
 
-    def _own(self, weights: Tensor) -> list[list[Tensor]]:
-        """Give every group its weights."""
+    def _split_weights(self, weights: Tensor) -> list[list[Tensor]]:
+        """Cut flat weights, (n_dishes, n_weights), into (n_dishes, n_rows, *shape) of groups."""
         blocks = iter(torch.split(weights, self._block_sizes, dim=1))
         return [
             [
@@ -311,18 +294,17 @@ class SuperNetwork:
             for group in self._groups
         ]
 
-    def _at_once(self, x: Tensor, own: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    def _forward_static(self, x: Tensor, own: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         """Compute every group for samples without time."""
-        if self._carry:
-            raise ValueError("Recurrent motifs need sequences, but samples have no time steps.")
-        if self._needs_images and x.ndim != _IMAGES:
-            raise ValueError("Convolutional motifs need images, but samples are none.")
+        self._check(x)
         return self._step([x], own)
 
-    def _in_time(self, x: Tensor, own: Sequence[Sequence[Tensor]]) -> Iterator[list[Tensor]]:
+    def _forward_sequence(
+        self, x: Tensor, own: Sequence[Sequence[Tensor]]
+    ) -> Iterator[list[Tensor]]:
         """Compute every group, time step by time step."""
-        if self._needs_images:
-            raise ValueError("Convolutional motifs need images, but samples are sequences.")
+        self._check(x)
+        # Before the first time step: zero.
         carried = [
             x.new_zeros(x.shape[0], self._n_rows[group], x.shape[2], width)
             for group, width in enumerate(self._carried_widths, start=1)
@@ -332,54 +314,29 @@ class SuperNetwork:
             carried = [gather(values) for gather in self._carry]
             yield values
 
+    def _check(self, x: Tensor) -> None:
+        # Behind dishes, motifs and samples, and before features.
+        if (shape := tuple(x.shape[3:-1])) != self._sample_shape:
+            raise ValueError(
+                f"The network was built for samples of the shape {self._sample_shape}, got {shape}."
+            )
+
     def _step(self, values: list[Tensor], weights: Sequence[Sequence[Tensor]]) -> list[Tensor]:
         """Compute every group, at one time step."""
         for group, own in zip(self._groups, weights, strict=True):
             inputs = [gather(values) for gather in group.arguments]
-            axes = (1,) * (inputs[0].ndim - 2)
-            parameters = (parameter.view(-1, *axes) for parameter in group.parameters)
-            values.append(group.operation.function(*inputs, *parameters, *own))
+            # One number a row, (n_rows, 1, ..., 1), against (n_dishes, n_rows, n_samples, ...).
+            ones = (1,) * (inputs[0].ndim - 2)
+            parameters = (parameter.view(-1, *ones) for parameter in group.parameters)
+            values.append(group.operation.function(*inputs, *parameters, *own, **group.attributes))
         return values
 
 
-def _carried(blueprints: Sequence[Blueprint], widths: Widths) -> dict[int, list[tuple[int, int]]]:
-    """Sort the carried nodes of all blueprints by width.
-
-    Returns
-    -------
-    dict
-        The (motif, position) pairs under each width.
-    """
-    carried: dict[int, list[tuple[int, int]]] = {}
-    for motif, blueprint in enumerate(blueprints):
-        for position, node in enumerate(blueprint.nodes):
-            if node.operation == CARRIED:
-                width = getattr(widths, str(node.units))
-                carried.setdefault(width, []).append((motif, position))
-    return carried
-
-
-def _levels(
-    blueprints: Sequence[Blueprint], widths: Widths
-) -> list[dict[_Key, list[tuple[int, int]]]]:
-    """Sort the nodes of all blueprints by depth and, within a depth, by kind.
-
-    Returns
-    -------
-    list of dict
-        For each depth from 1 on, the (motif, position) pairs under each key.
-    """
-    levels: list[dict[_Key, list[tuple[int, int]]]] = []
-    for motif, blueprint in enumerate(blueprints):
-        units = [getattr(widths, unit) for unit in blueprint.units()]
-        depths: list[int] = []
-        for position, node in enumerate(blueprint.nodes):
-            if node.operation in (INPUT, CARRIED):
-                depths.append(0)
-                continue
-            depths.append(1 + max(depths[source] for source in node.inputs))
-            if len(levels) < depths[-1]:
-                levels.append({})
-            key = _Key(node.operation, len(node.inputs), units[node.inputs[0]], units[position])
-            levels[depths[-1] - 1].setdefault(key, []).append((motif, position))
-    return levels
+def _read(
+    argument: int, members: Sequence[Member], blueprints: Sequence[Blueprint], schedule: Schedule
+) -> list[Slot]:
+    """Return where each of some nodes finds one of its arguments."""
+    return [
+        schedule.slots[motif][blueprints[motif].nodes[position].inputs[argument]]
+        for motif, position in members
+    ]

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sk_petridish.blueprints import Widths
-from sk_petridish.tasks import Positions, Task
+from sk_petridish.blueprints import SampleShape, Widths
+from sk_petridish.tasks import SampleSpec, Task
 
-from ._initial_weights import InitialWeights
+from ._initial_weights import DrawnOnce, InitialWeights
 from ._inner_loop import InnerLoop
 from ._statistic import STATISTICS, Statistic
 
 Array = NDArray[np.float64]
 
 # A dish's samples, wherever all of them are handled alike.
-_SAMPLES = ("x_train", "y_train", "x_valid", "y_valid")
+SAMPLES = ("x_train", "y_train", "x_valid", "y_valid")
 # Marks the seed sequence of synthetic data; initial weights have keys of three.
 _DATA_KEY = 0
 
 
 @dataclass(frozen=True)
 class DishSettings:
-    """What all dishes of an estimator have in common.
+    """Settings that all dishes of an estimator have in common.
 
     Parameters
     ----------
@@ -49,8 +49,11 @@ class DishSettings:
         How motif-networks are trained.
     statistic : {"final_valid", "mean_train", "mean_valid"}
         What is read off the training.
-    positions : tuple of int
+    sample_shape : tuple of int, default=()
         Axes of a sample beside its features: time, or height and width.
+    output_shape : tuple of int, default=None
+        Axes of an output beside its units, smaller behind a reduction. ``None`` is
+        ``sample_shape``.
     """
 
     widths: Widths
@@ -61,12 +64,35 @@ class DishSettings:
     initial_weights: InitialWeights
     inner: InnerLoop
     statistic: str
-    positions: Positions = ()
+    sample_shape: SampleShape = ()
+    output_shape: SampleShape | None = None
 
     @property
     def statistic_function(self) -> Statistic:
         """The statistic that ``statistic`` names."""
         return STATISTICS[self.statistic]
+
+    def sample_spec(self, n_samples: int) -> SampleSpec:
+        """Return what a task must know of the samples.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many.
+
+        Returns
+        -------
+        SampleSpec
+            As :meth:`~sk_petridish.tasks.Task.draw` takes it.
+        """
+        return SampleSpec(
+            n_samples,
+            self.widths.n_inputs,
+            self.widths.n_outputs,
+            self.inner.loss_function.labels,
+            self.sample_shape,
+            self.output_shape,
+        )
 
 
 @dataclass(frozen=True)
@@ -79,17 +105,15 @@ class Dish:
         What it shares with the other dishes.
     seed : int
         Determines theta_init and the synthetic data before learning.
-    x_train : ndarray of shape (n_synthetic, *positions, n_inputs)
+    x_train : ndarray of shape (n_synthetic, *sample_shape, n_inputs)
         Synthetic inputs to train on.
-    y_train : ndarray of shape (n_synthetic, n_outputs) or (n_synthetic, *positions, n_outputs)
+    y_train : ndarray of shape (n_synthetic, n_outputs) or (n_synthetic, *output_shape, n_outputs)
         Their labels.
     x_valid, y_valid : ndarray
         The same for validation.
-    statistic_mean, statistic_std : float
-        Mean and standard deviation of the statistic over the motifs that the dish
-        learned from; the latter NaN where it cannot tell them apart.
-    loss_mean, loss_std : float
-        Mean and standard deviation of their losses, normalised over all motifs.
+    slope, intercept : float
+        The readout: ``loss = slope * statistic + intercept``; NaN where the dish cannot
+        tell motifs apart.
     outer_loss : float
         Normalised mean squared error over them (eq. 2); infinite there.
     converged : bool
@@ -102,10 +126,8 @@ class Dish:
     y_train: Array = field(repr=False)
     x_valid: Array = field(repr=False)
     y_valid: Array = field(repr=False)
-    statistic_mean: float = 0.0
-    statistic_std: float = 1.0
-    loss_mean: float = 0.0
-    loss_std: float = 1.0
+    slope: float = 1.0
+    intercept: float = 0.0
     outer_loss: float = np.inf
     converged: bool = False
 
@@ -125,17 +147,11 @@ def draw_dish(settings: DishSettings, seed: int) -> Dish:
     Dish
         With the task's own samples.
     """
-    n, widths = settings.n_synthetic, settings.widths
+    n = settings.n_synthetic
     separate = settings.validation_data == "separate"
     # One call for both, so that a task with a hidden rule has the same in both.
-    x, y = settings.task.draw(
-        2 * n if separate else n,
-        widths.n_inputs,
-        widths.n_outputs,
-        settings.inner.loss_function.labels,
-        np.random.default_rng([seed, _DATA_KEY]),
-        settings.positions,
-    )
+    spec = settings.sample_spec(2 * n if separate else n)
+    x, y = settings.task.draw(spec, np.random.default_rng([seed, _DATA_KEY]))
     return Dish(settings, seed, x[:n], y[:n], x[-n:].copy(), y[-n:].copy())
 
 
@@ -149,12 +165,14 @@ class DishBatch:
         What they share.
     seeds : tuple of int
         One a dish.
-    x_train : Tensor of shape (n_dishes, n_synthetic, *positions, n_inputs)
+    x_train : Tensor of shape (n_dishes, n_synthetic, *sample_shape, n_inputs)
         Synthetic inputs to train on.
-    y_train : Tensor of shape (n_dishes, n_synthetic[, *positions], n_outputs)
+    y_train : Tensor of shape (n_dishes, n_synthetic[, *output_shape], n_outputs)
         Their labels.
     x_valid, y_valid : Tensor
         The same for validation.
+    drawn : DrawnOnce
+        Weights drawn before, which a copy with other data shares.
     """
 
     settings: DishSettings
@@ -163,6 +181,7 @@ class DishBatch:
     y_train: Tensor
     x_valid: Tensor
     y_valid: Tensor
+    drawn: DrawnOnce = field(default_factory=DrawnOnce, repr=False, compare=False)
 
     @classmethod
     def stack(
@@ -192,8 +211,31 @@ class DishBatch:
         return cls(
             settings=dishes[0].settings,
             seeds=tuple(dish.seed for dish in dishes),
-            **{name: tensor(name) for name in _SAMPLES},
+            x_train=tensor("x_train"),
+            y_train=tensor("y_train"),
+            x_valid=tensor("x_valid"),
+            y_valid=tensor("y_valid"),
         )
+
+    def initial_weights(self, network: Any) -> Any:
+        """Return theta_init of motif-networks, drawn at the first call.
+
+        Every outer step starts from it (section 3.1).
+
+        Parameters
+        ----------
+        network : object
+            Motif-networks, as an engine built them.
+
+        Returns
+        -------
+        Tensor or ndarray of shape (n_dishes, n_weights)
+            What ``network.initial_weights`` makes of :meth:`draw_weights`; not to be
+            changed in place.
+        """
+        settings = self.settings.initial_weights
+        given = (settings, self.seeds, self.x_train.dtype, self.x_train.device)
+        return self.drawn.get(network, given, lambda: network.initial_weights(self.draw_weights))
 
     def draw_weights(self, key: int, role: str, shape: tuple[int, ...], fan_in: int) -> Tensor:
         """Draw one weight of theta_init in every dish.
@@ -207,7 +249,7 @@ class DishBatch:
         shape : tuple of int
             Shape of the weight.
         fan_in : int
-            Width of the node's input.
+            How many numbers an output of the node is a weighted sum of.
 
         Returns
         -------
@@ -236,7 +278,7 @@ class DishBatch:
             The same dishes with this batch's data.
         """
         arrays = {
-            name: getattr(self, name).detach().cpu().numpy().astype(np.float64) for name in _SAMPLES
+            name: getattr(self, name).detach().cpu().numpy().astype(np.float64) for name in SAMPLES
         }
         return [
             replace(dish, **{name: values[index].copy() for name, values in arrays.items()})

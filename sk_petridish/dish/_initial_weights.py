@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +60,40 @@ class InitialWeights:
         return weights / np.sqrt(fan_in) if self.init == "fan_in" else weights
 
 
-# The outer loop asks for the same ones in every step.
+class DrawnOnce:
+    """Initial weights by motif-networks, kept for as long as these exist."""
+
+    def __init__(self) -> None:
+        self._kept: WeakKeyDictionary[Any, dict[Hashable, Any]] = WeakKeyDictionary()
+
+    def get(self, network: Any, given: Hashable, draw: Callable[[], Any]) -> Any:
+        """Return what ``draw`` gave for the same network and circumstances.
+
+        Parameters
+        ----------
+        network : object
+            Motif-networks.
+        given : hashable
+            All else that the weights depend on.
+        draw : callable
+            Called where there are none yet.
+
+        Returns
+        -------
+        object
+            What ``draw()`` returned.
+        """
+        kept = self._kept.setdefault(network, {})
+        if given not in kept:
+            kept[given] = draw()
+        return kept[given]
+
+    def __reduce__(self) -> tuple[type[DrawnOnce], tuple[()]]:
+        # A copy or a pickle has networks of its own.
+        return DrawnOnce, ()
+
+
+# Motif-networks of other batches have weights in common.
 @lru_cache(maxsize=4096)
 def _standard_normal(seed: int, key: int, role: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
     generator = np.random.default_rng([seed, key, zlib.crc32(role.encode())])

@@ -63,7 +63,7 @@ class InnerLoop:
         return INNER_LOSSES[self.loss]
 
     def start(self, theta: Tensor) -> OptimizerState:
-        """Give the optimiser's state before the first step.
+        """Return the optimiser's state before the first step.
 
         Parameters
         ----------

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sk_petridish.blueprints import SampleShape, data_kind
 from sk_petridish.tasks import LabelKind
 
 # Labels of 0 and 1 are learned from ±2 on, sigmoid(±2) = 0.88 and 0.12: far enough from
@@ -106,25 +107,40 @@ INNER_LOSSES: dict[str, InnerLoss] = {
 """Losses of the inner loop, by name."""
 
 
-def align_labels(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def align_labels(
+    outputs: Tensor, labels: Tensor, output_shape: SampleShape
+) -> tuple[Tensor, Tensor]:
     """Bring outputs and labels to (..., n, n_outputs), where every n has a label.
 
     Parameters
     ----------
-    outputs : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_outputs)
+    outputs : Tensor of shape (n_dishes, n_motifs, n_samples, *output_shape, n_outputs)
         Outputs, at all time steps of sequences, and all positions of images.
-    labels : Tensor of shape (n_dishes, n_motifs, n_samples[, ...], n_outputs)
+    labels : Tensor of shape (n_dishes, n_motifs, n_samples[, *output_shape], n_outputs)
         Labels of all of these, or one a sample.
+    output_shape : tuple of int
+        Axes of an output beside its units.
 
     Returns
     -------
     outputs, labels : Tensor of shape (n_dishes, n_motifs, n, n_outputs)
         What a loss takes.
+
+    Raises
+    ------
+    ValueError
+        If labels have another shape.
     """
-    if labels.ndim == outputs.ndim:
-        # Behind dishes and motifs, samples with all of their positions.
+    # Behind dishes, motifs and samples, and before units.
+    labelled = tuple(labels.shape[3:-1])
+    if labelled == output_shape:
         return outputs.flatten(2, -2), labels.flatten(2, -2)
-    if outputs.ndim == 5:
+    if labelled:
+        raise ValueError(
+            f"Labels are there for the positions {labelled} of a sample, but outputs for "
+            f"{output_shape}."
+        )
+    if data_kind(output_shape) == "sequences":
         # One label a sequence, for its end.
         return outputs[..., -1, :], labels
     # One label an image: a mean over the outputs is global average pooling.

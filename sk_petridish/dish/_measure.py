@@ -12,7 +12,7 @@ from torch import Tensor
 from sk_petridish.blueprints import NetworkSpec
 
 from ._dish import Array, Dish, DishBatch
-from .engines._choice import Engine
+from .engines import Engine
 
 # Synthetic data and weights are of order one: a loss beyond this has exploded, even
 # where it is still finite.
@@ -128,6 +128,7 @@ def in_chunks(
     ndarray of shape (n_dishes, n_motifs, ...)
         What was read.
     """
+    # A motif is a network in every dish.
     size = max(1, max_networks // len(batch.seeds))
     pieces = []
     with torch.no_grad():

@@ -20,11 +20,11 @@ from tqdm import tqdm
 from sk_petridish.blueprints import NetworkSpec
 
 from ._dish import Array, Dish
-from ._interrupts import noting_ctrl_c
 from ._measure import measure
-from ._outer_loss import OUTER_LOSSES, finite_weights, moments
+from ._outer_loss import OUTER_LOSSES
+from ._readout import fit_readout
 from ._synthetic_data import SyntheticData
-from .engines._choice import Engine
+from .engines import Engine
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class OuterLoopData(NamedTuple):
 
 
 class OuterLoopResult(NamedTuple):
-    """What the outer loop returns.
+    """Result of the outer loop.
 
     Parameters
     ----------
@@ -115,12 +115,17 @@ class _DishLosses(nn.Module):
         return self._loss(statistic, losses, self._weights[:, motifs])
 
 
-class _Stopped(Exception):
-    """A callback ended learning."""
+class StopLearning(Exception):
+    """Raised by a callback at the end of an outer step to end learning there.
+
+    In skorch callbacks do that by raising KeyboardInterrupt, which is the user's here: it
+    ends a fit in an error. skorch's own :class:`~skorch.callbacks.EarlyStopping` is
+    understood all the same.
+    """
 
 
 class _Interrupted(Exception):
-    """The user pressed Ctrl-C."""
+    """A KeyboardInterrupt on its way through skorch, which would swallow it."""
 
 
 class _OuterNet(NeuralNet):
@@ -137,24 +142,29 @@ class _OuterNet(NeuralNet):
         return losses.sum()
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Tell callbacks, one of which may end learning.
-
-        In skorch it does so by raising KeyboardInterrupt, and skorch therefore swallows
-        every one; a user who interrupts a fit wants it to end in an error.
-        """
+        """Notify callbacks; skorch's early stopping ends learning, and no error."""
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt as error:
-            raise (_Interrupted if self.ctrl_c_.is_set() else _Stopped) from error
+            if method_name == "on_epoch_end" and any(map(_has_stopped, self.callbacks_)):
+                raise StopLearning from error
+            raise
 
     def fit_loop(self, *args: Any, **kwargs: Any) -> _OuterNet:
         try:
             super().fit_loop(*args, **kwargs)
-        except KeyboardInterrupt as error:
-            raise _Interrupted from error
-        except _Stopped:
+        except StopLearning:
             pass
+        except KeyboardInterrupt as error:
+            # The caller, skorch's partial_fit, takes it for a wish to stop.
+            raise _Interrupted from error
         return self
+
+
+def _has_stopped(named: tuple[str, Callback]) -> bool:
+    """Whether a callback is skorch's early stopping, and has run out of patience."""
+    _, callback = named
+    return isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
 
 
 class _ShowProgress(Callback):
@@ -181,18 +191,13 @@ def _held_out_loss(
     with torch.no_grad():
         module = net.module_
         statistic = measure(network, module.batch(), module.engine)
-    dtype, device = statistic.dtype, statistic.device
+    measured = statistic.cpu().numpy().astype(np.float64)
     n_known = len(known.blueprints)
-    learned, others = statistic[:, :n_known], statistic[:, n_known:]
-    kept = finite_weights(learned, torch.as_tensor(known.weights, dtype=dtype, device=device))
-    truth = torch.as_tensor(known.losses, dtype=dtype, device=device).expand_as(learned)
-    (mean, std), (loss_mean, loss_std) = moments(learned, kept), moments(truth, kept)
-    predicted = (others - mean) / std * loss_std + loss_mean
-    squared = (predicted - torch.as_tensor(held_out.losses, device=device)).square()
+    readout = fit_readout(measured[:, :n_known], known.losses, known.weights)
+    squared = (readout.predict(measured[:, n_known:]) - held_out.losses) ** 2
     # A motif that diverged counts as one predicted at the opposite end.
-    squared = torch.where(squared.isfinite(), squared, 4.0)
-    weights = torch.as_tensor(held_out.weights, device=device)
-    return float((weights * squared).sum() / weights.sum())
+    squared = np.where(np.isfinite(squared), squared, 4.0)
+    return float((held_out.weights * squared).sum() / held_out.weights.sum())
 
 
 def _callbacks(
@@ -304,7 +309,7 @@ def learn(
         verbose=0,
     )
     try:
-        with bar, noting_ctrl_c() as net.ctrl_c_:
+        with bar:
             net.fit(np.arange(n_motifs), torch.as_tensor(known.losses, dtype=engine.dtype))
     except _Interrupted as error:
         raise KeyboardInterrupt from error

@@ -56,7 +56,7 @@ def finite_weights(statistic: Tensor, weights: Tensor) -> Tensor:
 
 
 def mostly_finite(kept: Tensor, weights: Tensor) -> Tensor:
-    """Tell whether a dish can be judged: most of its motif-networks did not diverge.
+    """Return whether a dish can be judged: most of its motif-networks did not diverge.
 
     Two motifs are always in perfect order or in none.
 
@@ -90,6 +90,7 @@ def normalise(values: Tensor, weights: Tensor) -> Tensor:
     Tensor of shape (..., n_motifs)
         Normalised losses.
     """
+    # (L - mean(L)) / std(L), and 0 where the weight is: also there the gradient is finite.
     mean, std = moments(values, weights)
     counts = weights > 0
     return torch.where(counts, (torch.where(counts, values, 0.0) - mean) / std, 0.0)

@@ -1,4 +1,4 @@
-"""Which number a dish reads off a motif-network's training."""
+"""The number that a dish reads off a motif-network's training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Curves(NamedTuple):
-    """What an engine measures of every motif-network in every dish.
+    """Learning curves that an engine measures of every motif-network in every dish.
 
     Parameters
     ----------
@@ -60,4 +60,4 @@ STATISTICS = {
         lambda steps: range(max(steps, 1)), lambda curves: curves.valid.mean(-1), True
     ),
 }
-"""What a dish may read off a motif-network's training, by name."""
+"""Statistics of a motif-network's training that a dish may read off, by name."""

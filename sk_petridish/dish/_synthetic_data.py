@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from sk_petridish.blueprints import NetworkSpec
 
+from ._chunks import build_chunks, measure_chunks
 from ._dish import Dish, DishBatch
-from ._measure import measure
-from .engines._choice import Engine
+from .engines import Engine
 
 
 class SyntheticData(nn.Module):
@@ -38,7 +38,7 @@ class SyntheticData(nn.Module):
         self.engine = engine
         # The motif-networks of the last batch: small problems have the same in all.
         self._motifs: list[int] = []
-        self._network: Any = None
+        self._networks: list[Any] = []
         self._dishes = dishes
         self._start = start
         self._blueprints = blueprints
@@ -54,7 +54,7 @@ class SyntheticData(nn.Module):
                 self.register_parameter(f"free_{name}", nn.Parameter(free))
 
     def batch(self) -> DishBatch:
-        """Give the dishes, stacked, with the data as learned so far.
+        """Return the dishes, stacked, with the data as learned so far.
 
         Returns
         -------
@@ -69,7 +69,7 @@ class SyntheticData(nn.Module):
         return replace(self._start, **learned)
 
     def dishes(self) -> list[Dish]:
-        """Give the dishes with the data as learned so far.
+        """Return the dishes with the data as learned so far.
 
         Returns
         -------
@@ -91,8 +91,9 @@ class SyntheticData(nn.Module):
         Tensor of shape (n_dishes, n_motifs)
             The statistic.
         """
+        # The first call of an outer loop, and any with another batch (appendix A.3.2).
         if motifs.tolist() != self._motifs:
             self._motifs = motifs.tolist()
             blueprints = [self._blueprints[motif] for motif in self._motifs]
-            self._network = self.engine.build(blueprints, self._start.settings)
-        return measure(self._network, self.batch(), self.engine)
+            self._networks = build_chunks(blueprints, self._start, self.engine)
+        return measure_chunks(self._networks, self.batch(), self.engine)

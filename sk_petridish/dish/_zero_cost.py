@@ -1,4 +1,4 @@
-"""What can be told of motif-networks before any training: zero-cost measures."""
+"""Zero-cost measures: motif-networks judged before any training."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sk_petridish.blueprints import Network, NetworkSpec, Trace
+from sk_petridish.blueprints import Network, NetworkSpec, SampleShape, Trace, data_kind
 
 from ._dish import Array, Dish, DishBatch
 from ._inner_loss import align_labels
 from ._measure import in_chunks
-from .engines._choice import TorchEngine
+from .engines import TorchEngine
 
 ZERO_COST = (
     "grad_norm",
@@ -81,12 +81,14 @@ def zero_cost(
 
 @torch.enable_grad()
 def _measures(network: Network, batch: DishBatch) -> Tensor:
-    theta = network.initial_weights(batch.draw_weights).requires_grad_()
+    theta = batch.initial_weights(network).detach().requires_grad_()
     shape = (-1, network.n_motifs, *batch.x_train.shape[1:])
     x = batch.x_train[:, None].expand(shape).clone().requires_grad_()
     y = batch.y_train[:, None].expand(-1, network.n_motifs, *batch.y_train.shape[1:])
     trace = network.trace(theta, x)
-    losses = batch.settings.inner.loss_function(*align_labels(trace.outputs, y))
+    losses = batch.settings.inner.loss_function(
+        *align_labels(trace.outputs, y, network.output_shape)
+    )
     by_theta, by_x = torch.autograd.grad(losses.sum(), (theta, x), retain_graph=True)
     (jacobian,) = torch.autograd.grad(_projected(trace.outputs), x, retain_graph=True)
     return torch.stack(
@@ -98,14 +100,14 @@ def _measures(network: Network, batch: DishBatch) -> Tensor:
             _patterns(trace, network.n_motifs),
             torch.cat([_rank(features.flatten(2, -2)) for features in trace.features], dim=1),
             _log(trace.outputs.flatten(2).std(dim=-1)),
-            _reach(trace.outputs, x),
+            _reach(trace.outputs, x, network.output_shape),
         ],
         dim=-1,
     )
 
 
 def _projected(outputs: Tensor) -> Tensor:
-    """Give a weighted sum of outputs; behind batch normalisation a plain one is constant."""
+    """Return a weighted sum of outputs; behind batch normalisation a plain one is constant."""
     generator = torch.Generator().manual_seed(0)
     weights = torch.randn(outputs.shape[3:], generator=generator, dtype=torch.float64)
     return (outputs * weights.to(outputs)).sum()
@@ -149,23 +151,23 @@ def _patterns(trace: Trace, n_motifs: int) -> Tensor:
 
 
 def _rank(features: Tensor) -> Tensor:
-    """Give the effective rank of features, (n_dishes, n_motifs, n, width)."""
+    """Return the effective rank of features, (n_dishes, n_motifs, n, width)."""
     centred = features - features.mean(-2, keepdim=True)
     return _effective_number(torch.linalg.svdvals(centred))
 
 
-def _reach(outputs: Tensor, x: Tensor) -> Tensor:
+def _reach(outputs: Tensor, x: Tensor, output_shape: SampleShape) -> Tensor:
     """Count the positions of a sample that its last output, or its middle one, depends on."""
-    positions = x.shape[3:-1]
-    if not positions:
+    kind = data_kind(output_shape)
+    if kind == "vectors":
         return x.new_zeros(x.shape[:2])
-    place = tuple(n - 1 if len(positions) == 1 else n // 2 for n in positions)
+    place = tuple(n - 1 if kind == "sequences" else n // 2 for n in output_shape)
     here = outputs.movedim((0, 1, 2), (-3, -2, -1))[place].movedim((-3, -2, -1), (0, 1, 2))
     (gradient,) = torch.autograd.grad(_projected(here), x)
     return _effective_number(gradient.abs().sum(-1).flatten(3).sum(2))
 
 
 def _effective_number(amounts: Tensor) -> Tensor:
-    """Give how many amounts there would be, were they equal: exp of their shares' entropy."""
+    """Return the number of amounts, were they equal: exp of their shares' entropy."""
     shares = amounts / (amounts.sum(-1, keepdim=True) + _TINY)
     return (-(shares * _log(shares)).sum(-1)).exp()

@@ -11,11 +11,11 @@ from sklearn.callback import CallbackContext
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
-from sk_petridish.dish import Dish
+from sk_petridish.dish import Dish, StopLearning
 
 
 class FitHooks:
-    """What scikit-learn's callbacks are told at the begin and the end of a task.
+    """Reports to scikit-learn's callbacks at the begin and the end of a task.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class FitHooks:
     def begin(
         self, context: CallbackContext, fitted: Callable[[], dict[str, Any]] | None = None
     ) -> None:
-        """Tell of a task's begin; ``fitted()`` gives what makes the estimator predict."""
+        """Report a task's begin; ``fitted()`` returns what makes the estimator predict."""
         context.call_on_fit_task_begin(**self._told, reconstruction_attributes=fitted)
 
     def end(
         self, context: CallbackContext, fitted: Callable[[], dict[str, Any]] | None = None
     ) -> bool:
-        """Tell of its end; True where a callback wants the fit to stop."""
+        """Report its end; True where a callback wants the fit to stop."""
         return bool(context.call_on_fit_task_end(**self._told, reconstruction_attributes=fitted))
 
 
@@ -73,7 +73,7 @@ class OuterSteps(Callback):
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """End it, and learning where a callback wants that."""
         if self.hooks.end(self.step_, partial(self._fitted, net)):
-            raise KeyboardInterrupt  # skorch's way to stop
+            raise StopLearning
 
     def _fitted(self, net: NeuralNet) -> dict[str, Any]:
         return self.fitted(net.module_.dishes())

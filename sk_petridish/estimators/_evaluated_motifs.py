@@ -100,7 +100,10 @@ def check_ordering(y: Losses) -> None:
 
 @dataclass(frozen=True)
 class LossScale:
-    """From losses in their units to normalised ones, and back.
+    """Losses in their units, and normalised: to zero mean and unit variance.
+
+    Dishes learn and predict normalised losses, so that neither ``tol`` nor rounding depends on
+    the units of ``y``.
 
     Parameters
     ----------
@@ -116,16 +119,16 @@ class LossScale:
 
     @classmethod
     def of(cls, y: Losses, weights: Losses) -> LossScale:
-        """Take the scale of some losses."""
+        """Return the scale of some losses."""
         mean = np.average(y, weights=weights)
         std = np.sqrt(np.average((y - mean) ** 2, weights=weights))
         return cls(float(mean), float(std), float(y.max() + _BEYOND * np.ptp(y)))
 
-    def normalise(self, y: Losses) -> Losses:
-        """Give normalised losses."""
+    def transform(self, y: Losses) -> Losses:
+        """Return normalised losses."""
         return (y - self.mean) / self.std
 
-    def restore(self, normalised: Losses) -> Losses:
-        """Give losses in their units, a bad one where there is none."""
+    def inverse_transform(self, normalised: Losses) -> Losses:
+        """Return losses in their units, a bad one where there is none."""
         losses = normalised * self.std + self.mean
         return np.where(np.isfinite(losses), losses, self.diverged)

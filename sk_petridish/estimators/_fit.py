@@ -1,21 +1,26 @@
-"""What dishes learn from, and what they have become once they have learned."""
+"""A fit: the data that dishes learn from, and the result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from skorch.callbacks import Callback
 
 from sk_petridish.blueprints import NetworkSpec
 from sk_petridish.dish import (
     Dish,
+    DishEnsemble,
     Engine,
+    OuterLoop,
     OuterLoopData,
+    OuterLoopResult,
     fit_readout,
+    judge_dishes,
     measure_motifs,
-    predict_losses,
 )
 
 from ._evaluated_motifs import EvaluatedMotifs, Losses, LossScale
@@ -48,7 +53,7 @@ class FitResult:
     spread: SpreadCalibration
 
     def attributes(self) -> dict[str, Any]:
-        """Give what an estimator predicts with, by the names of its attributes."""
+        """Return what an estimator predicts with, by the names of its attributes."""
         prediction = self.oob_prediction
         return {
             "dishes_": self.dishes,
@@ -71,8 +76,8 @@ class FitData:
         Their losses and weights.
     left_out : ndarray of shape (n_dishes, n_motifs), bool
         Which motifs each dish must not see.
-    engine : Engine
-        What runs the inner loop.
+    ensemble : DishEnsemble
+        The dishes from which learning starts.
     max_outer_loss : float
         Dishes above it did not converge.
     """
@@ -80,14 +85,19 @@ class FitData:
     blueprints: list[NetworkSpec]
     truth: EvaluatedMotifs
     left_out: Mask
-    engine: Engine
+    ensemble: DishEnsemble
     max_outer_loss: float
 
-    @property
+    @cached_property
     def scale(self) -> LossScale:
         """The scale of the losses that at least one dish sees."""
         seen = self._seen
         return LossScale.of(self.truth.y[seen], self.truth.weights[seen])
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that runs the inner loop of all motifs."""
+        return self.ensemble.engine.choose(self.blueprints)
 
     @property
     def known(self) -> OuterLoopData:
@@ -99,20 +109,27 @@ class FitData:
         """Motifs that no dish sees, if there are any."""
         return None if self._seen.all() else self._select(~self._seen)
 
+    def learn(
+        self, loop: OuterLoop, seed: int, callbacks: Sequence[Callback | tuple[str, Callback]]
+    ) -> OuterLoopResult:
+        """Learn the dishes from what they may see."""
+        return self.ensemble.learn(
+            self.known, loop, held_out=self.held_out, seed=seed, callbacks=callbacks
+        )
+
     def judge(self, dishes: Sequence[Dish]) -> FitResult:
         """Measure all motifs, and make dishes ready to predict."""
-        scale = self.scale
         statistic = measure_motifs(self.blueprints, dishes, self.engine)
         weights = self.truth.weights * ~self.left_out
-        calibrated = fit_readout(
-            dishes, statistic, scale.normalise(self.truth.y), weights, self.max_outer_loss
-        )
-        converged = np.array([dish.converged for dish in calibrated])
+        # Each dish by the motifs that it saw, and its spread by those that it did not.
+        readout = fit_readout(statistic, self.scale.transform(self.truth.y), weights)
+        judged = judge_dishes(dishes, readout, self.max_outer_loss)
+        converged = np.array([dish.converged for dish in judged])
         usable = converged if converged.any() else ~converged
-        losses = scale.restore(predict_losses(calibrated, statistic))
-        unseen = out_of_bag(losses[usable], self.left_out[usable])
-        spread = calibrate_spread(unseen, self.truth, scale.std)
-        return FitResult(calibrated, statistic, scale, unseen.prediction, spread)
+        predicted = self.scale.inverse_transform(readout.predict(statistic))
+        unseen = out_of_bag(predicted[usable], self.left_out[usable])
+        spread = calibrate_spread(unseen, self.truth, self.scale.std)
+        return FitResult(judged, statistic, self.scale, unseen.prediction, spread)
 
     @property
     def _seen(self) -> Mask:
@@ -123,6 +140,6 @@ class FitData:
         weights = self.truth.weights * ~(self.left_out & self._seen)
         return OuterLoopData(
             [self.blueprints[motif] for motif in np.flatnonzero(motifs)],
-            self.scale.normalise(self.truth.y[motifs]),
+            self.scale.transform(self.truth.y[motifs]),
             weights[:, motifs],
         )

@@ -1,14 +1,13 @@
-"""What a user sets and gives, turned into what dishes and the outer loop need."""
+"""Parameters of a dish estimator, and the settings that they become."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
@@ -16,23 +15,23 @@ from sklearn.utils.validation import validate_data
 from skorch.callbacks import Callback
 
 from sk_petridish._compat._sklearn import Interval, StrOptions
-from sk_petridish.blueprints import NetworkSpec, Widths
+from sk_petridish.blueprints import Widths
 from sk_petridish.dish import (
+    AUTO,
+    ENGINE_NAMES,
     INNER_LOSSES,
     OUTER_LOSSES,
     STATISTICS,
+    DishEnsemble,
     DishSettings,
-    Engine,
+    EngineOptions,
     InitialWeights,
     InnerLoop,
     OuterLoop,
-    choose_engine,
 )
 from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
-from sk_petridish.motifs._settings import PAPER
+from sk_petridish.motifs.recommended._paper import PAPER
 from sk_petridish.tasks import Task
-
-from ._evaluated_motifs import Losses
 
 
 class DishParameters(BaseEstimator):
@@ -74,7 +73,8 @@ class DishParameters(BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "engine": [StrOptions({"auto", "numba", "torch"})],
+        # Built from the registry, and as live: an engine of the user's own may come later.
+        "engine": [StrOptions(ENGINE_NAMES)],
         "device": [str],
         "n_jobs": [Integral, None],
         "dtype": [StrOptions({"float64", "float32"})],
@@ -120,7 +120,7 @@ class DishParameters(BaseEstimator):
         n_iter_no_change: int | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.2,
-        engine: Literal["auto", "numba", "torch"] = "auto",
+        engine: str = AUTO,
         device: str = "cpu",
         n_jobs: int | None = None,
         dtype: Literal["float64", "float32"] = "float64",
@@ -171,83 +171,8 @@ class DishParameters(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _setting(self, name: str) -> Any:
-        """Give a parameter's value; for ``None`` the motif space's, or else the paper's."""
-        value = getattr(self, name)
-        return (PAPER | self.motif_space_.recommended())[name] if value is None else value
-
-    def _dish_settings(self) -> DishSettings:
-        n_synthetic, n_batches = self._setting("n_synthetic"), self._setting("n_batches")
-        if n_synthetic % n_batches:
-            raise ValueError(
-                f"n_batches={n_batches} does not divide n_synthetic={n_synthetic}; mini-batches "
-                "have equal size."
-            )
-        return DishSettings(
-            widths=Widths(
-                self._setting("n_inputs"), self._setting("n_hidden"), self._setting("n_outputs")
-            ),
-            n_synthetic=n_synthetic,
-            task=clone(self._setting("task")),
-            validation_data=self._setting("validation_data"),
-            learn_labels=self._setting("learn_labels"),
-            initial_weights=InitialWeights(self._setting("init"), self._setting("init_scale")),
-            inner=InnerLoop(
-                steps=self._setting("inner_steps"),
-                lr=self._setting("inner_lr"),
-                l2=self._setting("inner_l2"),
-                optimizer=self._setting("inner_optimizer"),
-                loss=self._setting("inner_loss"),
-                n_batches=n_batches,
-            ),
-            statistic=self._setting("statistic"),
-            positions=self._positions(),
-        )
-
-    def _positions(self) -> tuple[int, ...]:
-        """Give the axes of a sample beside its features, as the motifs need them."""
-        match self.motif_space_.data_kind:
-            case "sequences":
-                return (self._setting("n_time_steps"),)
-            case "images":
-                return 2 * (self._setting("image_size"),)
-            case "vectors":
-                return ()
-        raise ValueError(
-            "A motif space's data_kind must be 'vectors', 'sequences' or 'images', got "
-            f"{self.motif_space_.data_kind!r}."
-        )
-
-    def _outer_loop(self) -> OuterLoop:
-        lr_steps = tuple(self._setting("outer_lr_steps"))
-        if not all(isinstance(step, Integral) and int(step) > 0 for step in lr_steps):
-            raise ValueError(
-                f"outer_lr_steps must be positive integers, outer steps, got {lr_steps}."
-            )
-        return OuterLoop(
-            max_iter=self._setting("max_iter"),
-            lr=self._setting("outer_lr"),
-            lr_decay=self._setting("outer_lr_decay"),
-            lr_steps=lr_steps,
-            l2=self._setting("outer_l2"),
-            loss=self._setting("outer_loss"),
-            batch_size=self.batch_size,
-            tol=self.tol,
-            n_iter_no_change=self._setting("n_iter_no_change"),
-            verbose=self.verbose,
-        )
-
-    def _choose_engine(self, blueprints: Sequence[NetworkSpec]) -> Engine:
-        return choose_engine(
-            self.engine,
-            blueprints,
-            dtype=getattr(torch, self.dtype),
-            device=self.device,
-            n_jobs=effective_n_jobs(self.n_jobs),
-        )
-
     def _callbacks(self) -> list[Callback | tuple[str, Callback]]:
-        """Give the user's skorch callbacks."""
+        """Return the user's skorch callbacks."""
         callbacks = list(self.callbacks or ())
         for entry in callbacks:
             callback = entry[-1] if isinstance(entry, tuple) else entry
@@ -272,22 +197,92 @@ class DishParameters(BaseEstimator):
             self.motif_space_ = SigmoidSlope(n_slopes) if space is None else clone(space)
         return self.motif_space_.validate(checked)
 
-    def _blueprints(self, X: Motifs) -> list[NetworkSpec]:
-        return [self.motif_space_.blueprint(row) for row in X]
 
-    def _measure(self, X: Motifs, measure: Callable[..., Losses]) -> Losses:
-        """Measure every motif, the second axis, by the engine that it would get alone."""
-        blueprints = self._blueprints(X)
-        chosen = [self._choose_engine([blueprint]) for blueprint in blueprints]
-        order, pieces = [], []
-        for engine in set(chosen):
-            ours = [index for index, one in enumerate(chosen) if one == engine]
-            order.extend(ours)
-            pieces.append(measure([blueprints[index] for index in ours], engine=engine))
-        return np.concatenate(pieces, axis=1)[:, np.argsort(order)]
+def _setting(params: DishParameters, space: MotifSpace, name: str) -> Any:
+    """Return a parameter's value; for ``None`` the motif space's, or else the paper's."""
+    value = getattr(params, name)
+    return (PAPER | space.recommended())[name] if value is None else value
 
-    def _seeds(self) -> list[int]:
-        """Give two seeds for learning and one for each dish, the same however many."""
-        generator = check_random_state(self.random_state)
-        seeds: list[int] = generator.randint(2**31 - 1, size=self.n_dishes + 2).tolist()
-        return seeds
+
+def dish_settings(params: DishParameters, space: MotifSpace) -> DishSettings:
+    """Return what all dishes of an estimator have in common."""
+    setting = partial(_setting, params, space)
+    n_synthetic, n_batches = setting("n_synthetic"), setting("n_batches")
+    if n_synthetic % n_batches:
+        raise ValueError(
+            f"n_batches={n_batches} does not divide n_synthetic={n_synthetic}; mini-batches "
+            "have equal size."
+        )
+    return DishSettings(
+        widths=Widths(setting("n_inputs"), setting("n_hidden"), setting("n_outputs")),
+        n_synthetic=n_synthetic,
+        task=clone(setting("task")),
+        validation_data=setting("validation_data"),
+        learn_labels=setting("learn_labels"),
+        initial_weights=InitialWeights(setting("init"), setting("init_scale")),
+        inner=InnerLoop(
+            steps=setting("inner_steps"),
+            lr=setting("inner_lr"),
+            l2=setting("inner_l2"),
+            optimizer=setting("inner_optimizer"),
+            loss=setting("inner_loss"),
+            n_batches=n_batches,
+        ),
+        statistic=setting("statistic"),
+        sample_shape=_sample_shape(params, space),
+    )
+
+
+def _sample_shape(params: DishParameters, space: MotifSpace) -> tuple[int, ...]:
+    """Return the axes of a sample beside its features, as the motifs need them."""
+    setting = partial(_setting, params, space)
+    match space.data_kind:
+        case "sequences":
+            return (setting("n_time_steps"),)
+        case "images":
+            return 2 * (setting("image_size"),)
+        case "vectors":
+            return ()
+    raise ValueError(
+        "A motif space's data_kind must be 'vectors', 'sequences' or 'images', got "
+        f"{space.data_kind!r}."
+    )
+
+
+def outer_loop(params: DishParameters, space: MotifSpace) -> OuterLoop:
+    """Return the settings of an estimator's outer loop."""
+    setting = partial(_setting, params, space)
+    lr_steps = tuple(setting("outer_lr_steps"))
+    if not all(isinstance(step, Integral) and int(step) > 0 for step in lr_steps):
+        raise ValueError(f"outer_lr_steps must be positive integers, outer steps, got {lr_steps}.")
+    return OuterLoop(
+        max_iter=setting("max_iter"),
+        lr=setting("outer_lr"),
+        lr_decay=setting("outer_lr_decay"),
+        lr_steps=lr_steps,
+        l2=setting("outer_l2"),
+        loss=setting("outer_loss"),
+        batch_size=params.batch_size,
+        tol=params.tol,
+        n_iter_no_change=setting("n_iter_no_change"),
+        verbose=params.verbose,
+    )
+
+
+def engine_options(params: DishParameters) -> EngineOptions:
+    """Return how an estimator's inner loops are to be run."""
+    return EngineOptions(params.engine, params.dtype, params.device, params.n_jobs)
+
+
+def draw_seeds(params: DishParameters) -> list[int]:
+    """Return two seeds for learning and one for each dish, the same however many."""
+    # Those of the dishes come last: more dishes leave the seeds of the others as they are.
+    generator = check_random_state(params.random_state)
+    seeds: list[int] = generator.randint(2**31 - 1, size=params.n_dishes + 2).tolist()
+    return seeds
+
+
+def draw_ensemble(params: DishParameters, space: MotifSpace) -> DishEnsemble:
+    """Draw the dishes from which an estimator's learning starts."""
+    _, _, *seeds = draw_seeds(params)
+    return DishEnsemble.draw(dish_settings(params, space), seeds, engine_options(params))

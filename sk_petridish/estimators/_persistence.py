@@ -13,11 +13,11 @@ import json
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -32,16 +32,11 @@ from sk_petridish.motifs import MotifSpace
 from sk_petridish.tasks import Task
 
 from ._evaluated_motifs import LossScale
+from ._migrations import FORMAT, migrate
 from ._uncertainty import SpreadCalibration
 
-# Grows when older versions cannot read what is written.
-_FORMAT = 1
 # Left behind: code, what only says how learning went, and places on this machine.
 _NOT_SAVED: dict[str, Any] = {"callbacks": None, "history_": [], "memory": None}
-
-
-# Names of format 1 that have changed since.
-_RENAMED = {"leave_out": "oob_fraction"}
 
 # What stands for objects of the user's own classes, by the name of the parameter.
 Replacements = Mapping[str, MotifSpace | Task | None]
@@ -52,7 +47,13 @@ _ESTIMATORS: list[type] = []
 
 
 class SavedEstimator(BaseEstimator):
-    """An estimator that can be written to a file."""
+    """An estimator that can be written to a file.
+
+    A class names its fitted attributes in ``_fitted``; what is not named is not saved, and
+    what a file holds beside them and the parameters is an error.
+    """
+
+    _fitted: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let files name the estimator, if it is the package's own."""
@@ -85,7 +86,7 @@ class SavedEstimator(BaseEstimator):
         text = json.dumps(_encode(self, arrays), allow_nan=False)
         metadata = {
             "sk_petridish": text,
-            "format": str(_FORMAT),
+            "format": str(FORMAT),
             "version": version("sk-petridish"),
             "sha256": _digest(text, arrays),
         }
@@ -139,7 +140,15 @@ class SavedEstimator(BaseEstimator):
 @cache
 def _classes() -> dict[str, type]:
     """List the classes that a file may name."""
-    plain = (dish.Dish, dish.DishSettings, dish.InitialWeights, dish.InnerLoop, Widths)
+    plain = (
+        dish.Dish,
+        dish.DishEnsemble,
+        dish.DishSettings,
+        dish.EngineOptions,
+        dish.InitialWeights,
+        dish.InnerLoop,
+        Widths,
+    )
     fitted = (LossScale, SpreadCalibration)
     named = [getattr(room, name) for room in (motifs, tasks) for name in room.__all__]
     described = [
@@ -198,19 +207,14 @@ def _encode_foreign(value: MotifSpace | Task, arrays: dict[str, NDArray[Any]]) -
 
 
 def _fields(value: Any) -> Mapping[str, Any]:
-    """Give what makes up an object of a known class."""
+    """Return what makes up an object of a known class."""
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, tuple):
         return dict(zip(value._fields, value, strict=True))  # type: ignore[attr-defined]
-    private = ("_loss_scale", "_spread")
-    learned = {
-        name: field
-        for name, field in vars(value).items()
-        if (name.endswith("_") and not name.startswith("_")) or name in private
-    }
+    fitted = {name: vars(value)[name] for name in value._fitted if name in vars(value)}
     params: dict[str, Any] = value.get_params(deep=False)
-    return params | learned
+    return params | fitted
 
 
 def _decode(node: Any, arrays: Mapping[str, NDArray[Any]], given: Replacements) -> Any:
@@ -233,9 +237,7 @@ def _decode(node: Any, arrays: Mapping[str, NDArray[Any]], given: Replacements) 
         case {"class": name, "fields": parts, **more}:
             if more and (replacement := given[str(more["kind"])]) is not None:
                 return replacement
-            values = {
-                _RENAMED.get(key, key): _decode(part, arrays, given) for key, part in parts.items()
-            }
+            values = {key: _decode(part, arrays, given) for key, part in parts.items()}
             return _build(_classes()[name], values)
     return node
 
@@ -253,12 +255,21 @@ def _replacement(kind: str, name: str, given: Replacements) -> Any:
 def _build(kind: type, values: dict[str, Any]) -> Any:
     """Make an object of a known class."""
     if not issubclass(kind, BaseEstimator):
-        return kind(**values)
-    names = inspect.signature(kind).parameters
-    built = kind(**{name: value for name, value in values.items() if name in names})
-    for name, value in values.items():
-        if name not in names:
-            setattr(built, name, value)
+        built = kind(**values)
+        if isinstance(built, dish.EngineOptions) and not _is_there(built.device):
+            return replace(built, device="cpu")
+        return built
+    params = inspect.signature(kind).parameters
+    fitted = kind._fitted if issubclass(kind, SavedEstimator) else ()
+    if unknown := values.keys() - params.keys() - set(fitted):
+        raise ValueError(
+            f"The file gives {kind.__name__} {sorted(unknown)}, which sk-petridish "
+            f"{version('sk-petridish')} has neither as parameters nor as attributes."
+        )
+    built = kind(**{name: value for name, value in values.items() if name in params})
+    for name in fitted:
+        if name in values:
+            setattr(built, name, values[name])
     if hasattr(built, "device") and not _is_there(built.device):
         built.set_params(device="cpu")
     return built
@@ -283,16 +294,18 @@ def _read(path: Path) -> tuple[Any, dict[str, NDArray[Any]]]:
     if "sk_petridish" not in metadata:
         raise ValueError(f"{path} was not written by sk_petridish.")
     written = metadata.get("format", "")
-    if written.isdigit() and int(written) > _FORMAT:
+    if not written.isdigit():
+        raise ValueError(f"{path} is damaged: its format is {written!r}.")
+    if int(written) > FORMAT:
         raise ValueError(
             f"{path} was written by sk-petridish {metadata.get('version')}, in format {written}; "
             f"this is sk-petridish {version('sk-petridish')}, which reads formats up to "
-            f"{_FORMAT}. Upgrade it."
+            f"{FORMAT}. Upgrade it."
         )
     text = metadata["sk_petridish"]
     if metadata.get("sha256") != _digest(text, arrays):
         raise ValueError(f"{path} is damaged: its checksum does not match what it holds.")
-    return json.loads(text), arrays
+    return migrate(json.loads(text), int(written)), arrays
 
 
 def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:

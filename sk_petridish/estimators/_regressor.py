@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,11 +17,8 @@ from sk_petridish._compat._sklearn import VisualBlock, fit_context
 from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.dish import (
     Dish,
-    DishSettings,
+    DishEnsemble,
     OuterLoopResult,
-    draw_dish,
-    learn,
-    measure_motifs,
     predict_losses,
 )
 from sk_petridish.motifs import Motifs, SigmoidSlope
@@ -40,7 +34,13 @@ from ._evaluated_motifs import (
     validate_weights,
 )
 from ._fit import FitData, FitResult
-from ._parameters import DishParameters
+from ._parameters import (
+    DishParameters,
+    dish_settings,
+    draw_seeds,
+    engine_options,
+    outer_loop,
+)
 from ._persistence import SavedEstimator
 from ._splits import Mask, draw_held_out, draw_left_out
 from ._uncertainty import SpreadCalibration, spread_over_dishes
@@ -120,7 +120,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         above this did not converge, and is left out of predictions.
     oob_fraction : float, default=0.2
         Share of the motifs that each dish does not see, at most; every motif is left out
-        by as many dishes, whose predictions of it fit_readout the spread. 0 leaves none out,
+        by as many dishes, whose predictions of it calibrate the spread. 0 leaves none out,
         and the spread as it is; so do fewer than ``2 / oob_fraction`` dishes or
         ``1 / oob_fraction`` motifs.
     batch_size : int, default=40
@@ -135,12 +135,13 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         improve by ``tol``, and keep the state in which they were best.
     validation_fraction : float, default=0.2
         Share of the motifs held out by ``early_stopping``.
-    engine : {"auto", "numba", "torch"}, default="auto"
+    engine : str, default="auto"
         What runs the inner loop. ``"numba"``: compiled kernels, on the CPU only, for
         motifs whose operations have one; they are compiled at the first use, in well
         under a minute for each precision, and kept on disk. ``"torch"``: plain PyTorch,
         for every motif and device, five to fifty times slower on the CPU. ``"auto"``:
-        kernels where they can.
+        kernels where they can. Or the name of another engine, after
+        :func:`~sk_petridish.dish.register_engine`.
     device : str, default="cpu"
         A torch device.
     n_jobs : int, default=None
@@ -153,7 +154,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         Told of every outer step, as instances or ``(name, instance)`` tuples. Their
         ``net.history`` records ``"outer_loss"``, ``"dish_losses"`` and, with
         ``early_stopping``, ``"held_out_loss"``; ``net.module_.dishes()`` are the dishes as
-        learned so far. scikit-learn's own callbacks go to :meth:`set_callbacks`.
+        learned so far. To end learning, raise :class:`~sk_petridish.dish.StopLearning` at the
+        end of a step; skorch's ``EarlyStopping`` works too, but any other KeyboardInterrupt
+        ends the fit in an error. scikit-learn's own callbacks go to :meth:`set_callbacks`.
     warm_start : bool, default=False
         Whether another ``fit`` goes on from the dishes of the last one, as
         :meth:`partial_fit` does, with the motifs that it is given and the same motif
@@ -166,7 +169,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     Attributes
     ----------
     dishes_ : list of Dish
-        OuterLoopResult dishes, those that did not converge too; see ``Dish.converged``.
+        Learned dishes, those that did not converge too; see ``Dish.converged``.
     n_converged_ : int
         Number of dishes that converged.
     loss_curve_ : ndarray of shape (n_iter_,)
@@ -189,8 +192,8 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     oob_prediction_ : ndarray of shape (n_motifs,) or None
         Predictions of ``X_train_`` by dishes that have not seen them ("out of bag"); NaN
         for motifs that fewer than two dishes left out, None where that is so for all.
-    engine_ : {"numba", "torch"}
-        The engine that learned; with ``engine="auto"``, every motif is predicted by the
+    engine_ : str
+        The name of the engine that learned; with ``engine="auto"``, every motif is predicted by the
         one that can run it.
     motif_space_ : MotifSpace
         The motif space in use.
@@ -214,7 +217,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
 
     On top of what it computes with, ``engine="numba"`` keeps at most 128 MB from the inner
     loop until its gradient, besides each thread's path of one motif-network: its weights
-    at every inner step, four times over.
+    at every inner step, four times over. ``engine="torch"`` learns from as many motifs at
+    once as have their tape of all inner steps in 4 GiB, on a GPU in half of its memory, and
+    from one at least; where there are more, their inner loops are run twice.
 
     Where the inner training of a motif diverges, the dish predicts a loss above the
     worst training loss by ten times the range of the training losses.
@@ -236,6 +241,26 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     >>> bool(predictions[0] < predictions[1])
     True
     """
+
+    _fitted: ClassVar[tuple[str, ...]] = (
+        "n_features_in_",
+        "feature_names_in_",
+        "motif_space_",
+        "dishes_",
+        "n_converged_",
+        "oob_prediction_",
+        "_loss_scale",
+        "_spread",
+        "X_train_",
+        "y_train_",
+        "sample_weight_train_",
+        "left_out_",
+        "engine_",
+        "loss_curve_",
+        "history_",
+        "n_iter_",
+        "validation_scores_",
+    )
 
     dishes_: list[Dish]
     n_converged_: int
@@ -378,19 +403,18 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         RuntimeWarning
             If the inner training of a motif diverged.
         """
-        # Dishes that a transformer has drawn have learned no scale to predict on.
-        check_is_fitted(self, ["dishes_", "_loss_scale"])
-        X = self._validate_motifs(X, fitting=False)
+        check_is_fitted(self, "dishes_")
+        blueprints = self.motif_space_.blueprints(self._validate_motifs(X, fitting=False))
         dishes = [dish for dish in self.dishes_ if dish.converged] or self.dishes_
         with one_torch_thread():
-            statistic = self._measure(X, partial(measure_motifs, dishes=dishes))
+            statistic = DishEnsemble(dishes, engine_options(self)).statistics(blueprints)
         _warn_of_divergence(statistic, stacklevel=3)
-        losses = self._loss_scale.restore(predict_losses(dishes, statistic))
+        losses = self._loss_scale.inverse_transform(predict_losses(dishes, statistic))
         median: Losses = np.median(losses, axis=0)
         return (median, self._spread.std(spread_over_dishes(losses))) if return_std else median
 
     def __sklearn_tags__(self) -> Tags:
-        """Say that a dish is no function approximator for arbitrary columns."""
+        """Return the tags of a regressor that is no function approximator for any columns."""
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         return tags
@@ -399,12 +423,6 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         """Show the motif space below the parameters."""
         space = getattr(self, "motif_space_", self.motif_space) or SigmoidSlope()
         return VisualBlock("serial", [space], names=["motif space"])
-
-    def _draw(self, X: ArrayLike) -> None:
-        """Draw the dishes from which learning would start, to be measured as they are."""
-        self._validate_motifs(X, fitting=True)
-        _, _, *seeds = self._seeds()
-        self.dishes_ = self._first_dishes(self._dish_settings(), seeds, goes_on=False)
 
     def _validate(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, goes_on: bool
@@ -419,16 +437,20 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         """Learn from motifs with losses, anew or from the dishes that there are."""
         truth = join_repeats(self.motif_space_, evaluated)
         check_ordering(truth.y)
-        settings, loop, callbacks = self._dish_settings(), self._outer_loop(), self._callbacks()
-        batch_seed, split_seed, *seeds = self._seeds()
-        dishes = self._first_dishes(settings, seeds, goes_on=goes_on)
-        left_out = self._draw_left_out(truth, np.random.RandomState(split_seed), goes_on=goes_on)
-        blueprints = self._blueprints(truth.X)
+        settings, callbacks = dish_settings(self, self.motif_space_), self._callbacks()
+        loop = outer_loop(self, self.motif_space_)
+        batch_seed, split_seed, *seeds = draw_seeds(self)
+        engine = engine_options(self)
+        ensemble = (
+            DishEnsemble(self.dishes_, engine).go_on(settings, seeds)
+            if goes_on
+            else DishEnsemble.draw(settings, seeds, engine)
+        )
         data = FitData(
-            blueprints,
+            self.motif_space_.blueprints(truth.X),
             truth,
-            left_out,
-            self._choose_engine(blueprints),
+            self._draw_left_out(truth, np.random.RandomState(split_seed), goes_on=goes_on),
+            ensemble,
             # Dishes that were not to learn are not judged by whether they did.
             self.max_outer_loss if loop.max_iter else np.inf,
         )
@@ -439,15 +461,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         hooks.begin(context)
         steps = OuterSteps(context, hooks, lambda dishes: data.judge(dishes).attributes())
         with one_torch_thread():
-            learned = learn(
-                dishes,
-                data.known,
-                loop,
-                held_out=data.held_out,
-                seed=batch_seed,
-                engine=data.engine,
-                callbacks=[steps, *callbacks],
-            )
+            learned = data.learn(loop, batch_seed, [steps, *callbacks])
             result = data.judge(learned.dishes)
         hooks.end(context, result.attributes)
         self._keep(data, learned, result, goes_on=goes_on)
@@ -471,30 +485,10 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         self.loss_curve_, self.history_, self.n_iter_ = curve, history, len(curve)
         self.validation_scores_ = -learned.held_out_curve if self.early_stopping else None
 
-    def _first_dishes(
-        self, settings: DishSettings, seeds: Sequence[int], *, goes_on: bool
-    ) -> list[Dish]:
-        """Give the dishes that learning starts from."""
-        if not goes_on:
-            return [draw_dish(settings, seed) for seed in seeds]
-        kept = [replace(dish, settings=settings) for dish in self.dishes_]
-        drawn = draw_dish(settings, seeds[0])
-        if len(kept) > len(seeds) or any(
-            getattr(kept[0], name).shape != getattr(drawn, name).shape
-            for name in ("x_train", "y_train")
-        ):
-            raise ValueError(
-                f"Learning cannot go on: there are {len(kept)} dishes with inputs of shape "
-                f"{kept[0].x_train.shape} and labels of shape {kept[0].y_train.shape}, but the "
-                f"parameters ask for {len(seeds)} with {drawn.x_train.shape} and "
-                f"{drawn.y_train.shape}. Restore them, or start anew with warm_start=False."
-            )
-        return kept + [draw_dish(settings, seed) for seed in seeds[len(kept) :]]
-
     def _draw_left_out(
         self, truth: EvaluatedMotifs, random_state: np.random.RandomState, *, goes_on: bool
     ) -> Mask:
-        """Say which motifs each dish must not see: those that judge it, or all of them.
+        """Draw the motifs that each dish must not see: those that judge it, or all of them.
 
         A motif that a dish has seen stays seen, and one that it left out stays left out.
         """

@@ -1,4 +1,4 @@
-"""What was measured before, kept on disk."""
+"""Measurements of rows, kept on disk."""
 
 from __future__ import annotations
 
@@ -40,6 +40,10 @@ def cached_rows(
     ndarray of shape (n_motifs, ...)
         What ``measure(rows)`` gives.
     """
+    # joblib keeps what a function returns by its arguments, one call at a time, but rows are
+    # measured much faster together. So those that are not kept are measured first, and each
+    # result is handed to a function that only returns it, in an argument that joblib ignores
+    # when it names the file: joblib believes that the function computed it, and keeps it.
     store = check_memory(memory)
     if store.store_backend is None:
         return measure(rows)
@@ -62,9 +66,9 @@ def _found(
     found: dict[bytes, Measured],
     measure: Callable[[Motifs], Measured],
 ) -> Measured:
-    """Give one of the measurements just made; joblib asks only for what it has not kept.
+    """Return one of the measurements just made; joblib asks only for what it has not kept.
 
-    Or what it can no longer read, and that is measured again.
+    Or for what it can no longer read, and that is measured again.
     """
     if key in found:
         return found[key]

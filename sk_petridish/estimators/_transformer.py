@@ -1,15 +1,14 @@
-"""What a bank of dishes measures about motifs, as features."""
+"""Measurements of motifs by a bank of dishes, as features."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from functools import partial
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import joblib
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import TransformerMixin, clone
 from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -24,11 +23,13 @@ from sk_petridish._compat._sklearn import (
     fit_context,
 )
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish.dish import ZERO_COST, Curves, measure_curves, zero_cost
+from sk_petridish.blueprints import NetworkSpec
+from sk_petridish.dish import ZERO_COST, Curves, DishEnsemble
 from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
 
 from ._callbacks import FitHooks
 from ._evaluated_motifs import validate_weights
+from ._parameters import draw_ensemble
 from ._persistence import SavedEstimator
 from ._regressor import PetriDishRegressor
 from ._row_cache import cached_rows
@@ -80,8 +81,8 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
 
     Attributes
     ----------
-    dishes_ : list of (str, PetriDishRegressor) tuples
-        The bank with its dishes.
+    dishes_ : list of (str, DishEnsemble) tuples
+        The bank: names, and the dishes of each sort.
     motif_space_ : MotifSpace
         The motif space in use.
     n_features_in_ : int
@@ -117,9 +118,16 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
     >>> bool(predictions[0] < predictions[-1])
     True
     >>> surrogate[0].get_feature_names_out()[:3]
-    array(['dish0_train_0', 'dish0_train_20', 'dish0_valid_0'], dtype=object)
+    array(['dish_0_train_0', 'dish_0_train_20', 'dish_0_valid_0'],
+          dtype=object)
     """
 
+    _fitted: ClassVar[tuple[str, ...]] = (
+        "n_features_in_",
+        "feature_names_in_",
+        "motif_space_",
+        "dishes_",
+    )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "motif_space": [MotifSpace, None],
         "dishes": [list, None],
@@ -185,26 +193,28 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
             If a row is no motif, ``curves`` or ``checkpoints`` are none, or learning fails.
         """
         self._check_curves()
-        # For its names and number of columns; what a row means, each regressor checks.
         rows = validate_data(self, X, dtype=np.float64)
         validate_weights(sample_weight, rows)
-        bank = self._bank()
-        context = self._init_callback_context(max_subtasks=len(bank))
+        self.motif_space_ = self._space(rows.shape[1])
+        self.motif_space_.validate(rows)
+        prototypes = self._prototypes()
+        context = self._init_callback_context(max_subtasks=len(prototypes))
         hooks = FitHooks(self, X=X, y=y)
         hooks.begin(context)
-        for name, member in bank:
+        bank = []
+        for name, prototype in prototypes:
             task = context.subcontext(task_name=f"dish {name}")
             # A regressor that learns tells callbacks of its own steps.
-            with task.propagate_callback_context(member) if self.learn else nullcontext():
+            with task.propagate_callback_context(prototype) if self.learn else nullcontext():
                 hooks.begin(task)
+                ensemble = draw_ensemble(prototype, self.motif_space_)
                 if self.learn:
-                    member.fit(X, y, sample_weight=sample_weight)
-                else:
-                    member._draw(X)
+                    learned = prototype.fit(X, y, sample_weight=sample_weight).dishes_
+                    ensemble = replace(ensemble, dishes=learned)
                 hooks.end(task)
-            self._steps(member)  # before anything takes long in transform
+            self._steps(ensemble)  # before anything takes long in transform
+            bank.append((name, ensemble))
         self.dishes_ = bank
-        self.motif_space_ = bank[0][1].motif_space_
         hooks.end(context)
         return self
 
@@ -231,40 +241,38 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         return cached_rows(self.memory, self._described(), rows, self._measure)
 
     def _measure(self, rows: Motifs) -> NDArray[np.float64]:
+        blueprints = self.motif_space_.blueprints(rows)
         with one_torch_thread():
-            blocks = [self._losses(member, rows) for _, member in self.dishes_ if self.curves]
+            blocks = [
+                self._losses(ensemble, blueprints) for _, ensemble in self.dishes_ if self.curves
+            ]
             if self.zero_cost:
-                blocks += [self._before_training(member, rows) for _, member in self.dishes_]
+                blocks += [
+                    ensemble.zero_cost(blueprints).transpose(1, 0, 2)
+                    for _, ensemble in self.dishes_
+                ]
         return np.hstack([self._flat(block) for block in blocks])
 
     def _described(self) -> tuple[Any, ...]:
-        """Give all that features depend on beside the rows."""
-        members = [
-            (member.dishes_, self._steps(member), member.engine, member.dtype, member.device)
-            for _, member in self.dishes_
+        """Return all that features depend on beside the rows."""
+        bank = [
+            (ensemble.dishes, self._steps(ensemble), replace(ensemble.engine, n_jobs=None))
+            for _, ensemble in self.dishes_
         ]
-        return members, self.motif_space_, tuple(self.curves), self.zero_cost, self.average
+        return bank, self.motif_space_, tuple(self.curves), self.zero_cost, self.average
 
-    def _losses(self, member: PetriDishRegressor, rows: Motifs) -> NDArray[np.float64]:
-        """Give logarithms of losses, (n_motifs, n_dishes, n_curves, n_checkpoints)."""
+    def _losses(
+        self, ensemble: DishEnsemble, blueprints: Sequence[NetworkSpec]
+    ) -> NDArray[np.float64]:
+        """Return logarithms of losses, (n_motifs, n_dishes, n_curves, n_checkpoints)."""
         kept = [Curves._fields.index(curve) for curve in self.curves]
-        measure = partial(measure_curves, dishes=member.dishes_, checkpoints=self._steps(member))
-        losses = member._measure(rows, measure)[..., kept].transpose(1, 0, 3, 2)
+        curves = ensemble.curves(blueprints, self._steps(ensemble))
+        losses = curves[..., kept].transpose(1, 0, 3, 2)
         losses = np.nan_to_num(losses, nan=_LARGEST, posinf=_LARGEST)
         return np.log(np.clip(losses, _SMALLEST, _LARGEST))
 
-    def _before_training(self, member: PetriDishRegressor, rows: Motifs) -> NDArray[np.float64]:
-        """Give zero-cost measures, (n_motifs, n_dishes, n_measures)."""
-        measured = zero_cost(
-            member._blueprints(rows),
-            member.dishes_,
-            dtype=getattr(torch, member.dtype),
-            device=member.device,
-        )
-        return measured.transpose(1, 0, 2)
-
     def _flat(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the features of a sort of dish, (n_motifs, n_dishes, ...), in a row."""
+        """Return the features of a sort of dish, (n_motifs, n_dishes, ...), in a row."""
         if self.average:
             block = block.mean(axis=1)
         return block.reshape(len(block), -1)
@@ -280,31 +288,36 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         Returns
         -------
         ndarray of shape (n_features_out,), dtype=object
-            Names such as ``"dish0_valid_100"``.
+            Names such as ``"dish_0_valid_100"``, or ``"dish_avg_valid_100"`` with ``average``.
         """
         check_is_fitted(self, "dishes_")
         check_feature_names_in(self, input_features, generate_names=False)
-        losses = [
+        # As the blocks come: all losses, and behind them what is seen before training.
+        names = [
             f"{dish}_{curve}_{step}"
-            for name, member in self.dishes_
-            for dish in self._names(name, member)
+            for name, ensemble in self.dishes_
+            for dish in self._names(name, ensemble)
             for curve in self.curves
-            for step in self._steps(member)
+            for step in self._steps(ensemble)
         ]
-        before = [
-            f"{dish}_{measure}"
-            for name, member in self.dishes_
-            for dish in self._names(name, member)
-            for measure in ZERO_COST * self.zero_cost
-        ]
-        names = losses + before
+        if self.zero_cost:
+            names += [
+                f"{dish}_{measure}"
+                for name, ensemble in self.dishes_
+                for dish in self._names(name, ensemble)
+                for measure in ZERO_COST
+            ]
         return np.array(names, dtype=object)
 
-    def _names(self, name: str, member: PetriDishRegressor) -> list[str]:
-        """Name the dishes of a sort, or what is their mean."""
+    def _names(self, name: str, ensemble: DishEnsemble) -> list[str]:
+        """Return names of the dishes of a sort, or of what is their mean.
+
+        A number or ``avg`` stands before the name of a loss or measure, which never begins
+        with either: whatever dishes are called, no two features have the same name.
+        """
         if self.average:
-            return [name]
-        return [f"{name}{dish}" for dish in range(len(member.dishes_))]
+            return [f"{name}_avg"]
+        return [f"{name}_{dish}" for dish in range(len(ensemble.dishes))]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, those of named dishes too.
@@ -339,7 +352,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         return self
 
     def __sklearn_tags__(self) -> Tags:
-        """Say that losses are needed for learning only."""
+        """Return tags: losses are needed for learning only."""
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.learn
         return tags
@@ -355,25 +368,42 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
             for name, settings in space.recommended("bank").items()
         ]
 
-    def _bank(self) -> list[tuple[str, PetriDishRegressor]]:
-        """Give unfitted regressors that share this one's motif space and randomness."""
+    def _space(self, n_features: int) -> MotifSpace:
+        """Return the motif space: the one that was given, or that of the dishes."""
+        spaces = [member.motif_space for _, member in self._named() if member.motif_space]
+        if self.motif_space is not None:
+            spaces = [self.motif_space]
+        if len({joblib.hash(space) for space in spaces}) > 1:
+            raise ValueError(
+                f"dishes are of different motif spaces, {spaces}, but a row of X is a motif of "
+                "one; give motif_space."
+            )
+        space: MotifSpace = clone(spaces[0]) if spaces else SigmoidSlope(n_features)
+        return space
+
+    def _named(self) -> list[tuple[str, PetriDishRegressor]]:
+        """Return the regressors that describe the bank, with their names, checked."""
         dishes = self._recommended() if self.dishes is None else self.dishes
         if not dishes:
             raise ValueError("dishes is empty; None is the bank that the motif space recommends.")
         self._validate_names([name for name, _ in dishes])
-        generator = check_random_state(self.random_state)
-        bank = []
         for name, prototype in dishes:
             if not isinstance(prototype, PetriDishRegressor):
                 raise TypeError(f"dishes[{name!r}] is no PetriDishRegressor: {prototype!r}.")
-            member = clone(prototype)
-            if self.motif_space is not None:
-                member.set_params(motif_space=clone(self.motif_space))
+        return dishes
+
+    def _prototypes(self) -> list[tuple[str, PetriDishRegressor]]:
+        """Return unfitted regressors that share this one's motif space and randomness."""
+        generator = check_random_state(self.random_state)
+        prototypes = []
+        for name, described in self._named():
+            prototype = clone(described).set_params(motif_space=clone(self.motif_space_))
+            # Drawn for all, so that a random_state of one does not change the others' dishes.
             seed = generator.randint(2**31 - 1)
-            if member.random_state is None:
-                member.set_params(random_state=seed)
-            bank.append((name, member))
-        return bank
+            if prototype.random_state is None:
+                prototype.set_params(random_state=seed)
+            prototypes.append((name, prototype))
+        return prototypes
 
     def _check_curves(self) -> None:
         if not set(self.curves) <= set(Curves._fields) or not (self.curves or self.zero_cost):
@@ -382,9 +412,9 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
                 f"{self.curves!r}."
             )
 
-    def _steps(self, member: PetriDishRegressor) -> list[int]:
-        """Give the checkpoints in one sort of dish."""
-        last = member.dishes_[0].settings.inner.steps
+    def _steps(self, ensemble: DishEnsemble) -> list[int]:
+        """Return the checkpoints in one sort of dish."""
+        last = ensemble.settings.inner.steps
         if self.checkpoints is None:
             powers = (2**power for power in range(last.bit_length()))
             return sorted({0, last, *(step for step in powers if step < last)})

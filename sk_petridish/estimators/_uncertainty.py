@@ -13,12 +13,12 @@ from ._splits import Mask
 
 
 def spread_over_dishes(losses: Losses) -> Losses:
-    """Give the standard deviation over dishes, the first axis; 0 for a single one."""
+    """Return the standard deviation over dishes, the first axis; 0 for a single one."""
     return losses.std(axis=0, ddof=1) if len(losses) > 1 else np.zeros(losses.shape[1:])
 
 
 class OutOfBag(NamedTuple):
-    """What dishes predict of motifs that they have not seen.
+    """Predictions of motifs by dishes that have not seen them.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class SpreadCalibration(NamedTuple):
     floor: float = 0.0
 
     def std(self, spread: Losses) -> Losses:
-        """Give the standard deviation of a prediction's error."""
+        """Return the standard deviation of a prediction's error."""
         return np.hypot(self.factor * spread, self.floor)
 
 

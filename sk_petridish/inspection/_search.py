@@ -1,9 +1,9 @@
-"""What a search has found, and what its surrogate had predicted."""
+"""Losses that searches have found, and what a surrogate had predicted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,34 @@ from sk_petridish.metrics import kendall_tau_score
 from ._axes import get_axes
 
 Floats = NDArray[np.float64]
+
+
+class EvaluationLike(Protocol):
+    """What is drawn of an evaluation; :class:`~sk_petridish.search.Evaluation` has it."""
+
+    @property
+    def iteration(self) -> int:
+        """Number of the iteration that chose the motif."""
+
+    @property
+    def loss(self) -> float:
+        """Measured loss; NaN where there is none."""
+
+    @property
+    def predicted(self) -> float:
+        """Predicted loss; NaN where there is none."""
+
+
+@runtime_checkable
+class ResultLike(Protocol):
+    """What is drawn of a search; :class:`~sk_petridish.search.SearchResult` has it.
+
+    Searches may import what draws them, so that it must not import searches.
+    """
+
+    @property
+    def history(self) -> Sequence[EvaluationLike]:
+        """Evaluations, in order."""
 
 
 class SearchDisplay:
@@ -69,7 +97,7 @@ class SearchDisplay:
     @classmethod
     def from_results(
         cls,
-        results: Any,
+        results: ResultLike | Mapping[str, ResultLike | Sequence[ResultLike]],
         *,
         kind: Literal["best_so_far", "predictions"] = "best_so_far",
         ax: Any = None,

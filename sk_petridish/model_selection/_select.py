@@ -7,13 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.samplers import RandomSampler
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from sklearn.base import clone
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
@@ -22,6 +16,7 @@ from sklearn.utils import check_random_state
 from sk_petridish.estimators import PetriDishRegressor
 from sk_petridish.metrics import outer_mse
 from sk_petridish.motifs import SigmoidSlope
+from sk_petridish.motifs._distributions import draw, grid
 
 from ._optuna import OptunaSearchCV, as_distributions
 
@@ -145,8 +140,8 @@ def select_hyperparameters(
     }
     match method:
         case "grid":
-            grid = {name: _grid(distribution) for name, distribution in ranges.items()}
-            search = GridSearchCV(tuned, grid, **options)
+            choices = {name: grid(distribution) for name, distribution in ranges.items()}
+            search = GridSearchCV(tuned, choices, **options)
         case "random":
             draws = {name: _draws(distribution) for name, distribution in ranges.items()}
             search = RandomizedSearchCV(tuned, draws, n_iter=n_iter, random_state=seed, **options)
@@ -157,18 +152,6 @@ def select_hyperparameters(
     return search.fit(X, y, **fit_params)
 
 
-def _grid(distribution: BaseDistribution) -> list[Any]:
-    """Give every value, or both ends where there are infinitely many."""
-    match distribution:
-        case CategoricalDistribution(choices=choices):
-            return list(choices)
-        case IntDistribution(low=low, high=high, step=step):
-            return list(range(low, high + 1, step))
-        case FloatDistribution(low=low, high=high, step=step):
-            return [low, high] if step is None else np.arange(low, high + step / 2, step).tolist()
-    raise TypeError(f"Unknown distribution {distribution!r}.")
-
-
 class _Draws:
     """Optuna's uniform draws as scikit-learn takes them."""
 
@@ -176,12 +159,13 @@ class _Draws:
         self._distribution = distribution
 
     def rvs(self, random_state: np.random.RandomState) -> Any:
-        sampler = RandomSampler(seed=random_state.randint(2**31 - 1))
-        # The two arguments that it is not given are a study and a trial, which it ignores.
-        return sampler.sample_independent(None, None, "", self._distribution)  # type: ignore[arg-type]
+        return draw(self._distribution, 1, random_state)[0]
 
 
 def _draws(distribution: BaseDistribution) -> list[Any] | _Draws:
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    return _Draws(distribution)
+    # Choices stay a list: scikit-learn then draws settings without repeating one.
+    return (
+        grid(distribution)
+        if isinstance(distribution, CategoricalDistribution)
+        else _Draws(distribution)
+    )

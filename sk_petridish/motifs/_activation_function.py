@@ -9,24 +9,24 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from sklearn.utils import check_random_state
 
-from sk_petridish.blueprints import Blueprint, Node, canonical
+from sk_petridish.blueprints import Blueprint, BlueprintBuilder, canonical
 
-from ._base import Motifs, MotifSpace
-from ._expressions import (
+from ._base import Motifs, MotifSpace, map_numbered
+from ._graph import activation_of
+from .notation._expressions import (
     BINARY,
     CONSTANT,
     UNARY,
     VARIABLE,
     Formula,
-    add_nodes,
+    add_formula,
     arity,
     numbers_of,
     parse,
 )
-from ._graph import activation_of
-from ._settings import PAPER, SIGMOID_SLOPE, SIGMOID_SLOPE_BANK
+from .recommended._paper import PAPER
+from .recommended._sigmoid_slope import SIGMOID_SLOPE, SIGMOID_SLOPE_BANK
 
 # Numbered from 1; 0 is nothing. New ones go to the end: rows must keep their meaning.
 _FUNCTIONS = (None, VARIABLE, CONSTANT, *UNARY, *BINARY)
@@ -78,7 +78,9 @@ class ActivationFunction(MotifSpace):
     sigmoid, tanh, relu, elu, softplus, abs, erf, sin, cos, exp and sqrt.
 
     A row is the formula in prefix order: for each of ``max_nodes`` places the number of a
-    function, and a constant, which counts only where the function is one.
+    function, and a constant, which counts only where the function is one. Its notation is the
+    formula as text, such as ``"x * sigmoid(x)"``, or a name of ``ACTIVATION_FUNCTIONS``, such
+    as ``"swish"``.
 
     Parameters
     ----------
@@ -101,6 +103,10 @@ class ActivationFunction(MotifSpace):
     Formulas that differ in the order of what commutes are one motif; those that are equal
     by other rules of arithmetic remain different. The recommended settings are those of
     :class:`SigmoidSlope`.
+
+    Random formulas are small most often. Repair rounds and clips the numbers of functions and
+    clips constants; what is missing from a formula becomes x, and what is superfluous goes; a
+    number without a value becomes 1, and if nothing depends on x, the formula becomes x.
 
     References
     ----------
@@ -144,67 +150,25 @@ class ActivationFunction(MotifSpace):
             "constant."
         )
 
-    def validate(self, X: ArrayLike) -> Motifs:
-        """Check motifs and return them as an array.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, 2 * max_nodes)
-            Motifs, one a row.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, 2 * max_nodes)
-            The same, in float64.
-
-        Raises
-        ------
-        ValueError
-            If a row is no formula, has superfluous parts, does not depend on x, or a number
-            in it has no value, such as 1 / 0.
-        """
-        rows = self._check_numbers(X)
-        for number, row in enumerate(rows):
-            try:
-                _check(row)
-            except ValueError as error:
-                raise ValueError(f"Row {number}: {error}\n{self.row_description}") from None
-        return rows
-
-    def _check_numbers(self, X: ArrayLike) -> Motifs:
+    def _check_space(self) -> None:
         if self.max_nodes < 1 or not self.low < self.high:
             raise ValueError(f"{self!r} is empty: it needs max_nodes >= 1 and low < high.")
         unknown = set(self.functions) - set(_NUMBERS)
         if unknown:
             raise ValueError(f"Unknown functions {sorted(unknown)}; known are {list(_NUMBERS)}.")
-        return self._check_rows(X, 2 * self.max_nodes)
 
-    def blueprint(self, row: ArrayLike) -> Blueprint:
-        """Describe the multilayer perceptron with this activation.
+    def _check(self, rows: Motifs) -> None:
+        map_numbered("Row", _check, rows)
 
-        Parameters
-        ----------
-        row : array-like of shape (2 * max_nodes,)
-            One motif.
-
-        Returns
-        -------
-        Blueprint
-            Linear layers with the activation between them, in canonical form.
-
-        Raises
-        ------
-        ValueError
-            If the row is not a motif of this space.
-        """
-        formula = _formula(self.validate(np.asarray(row)[None])[0])
-        nodes = [Node("input")]
+    def _blueprint(self, row: Motifs) -> Blueprint:
+        formula = _formula(row)
+        network = BlueprintBuilder()
+        last = network.input
         for _ in range(2):
-            nodes.append(Node("linear", (len(nodes) - 1,), units="n_hidden"))
-            if add_nodes(formula, nodes, len(nodes) - 1) != len(nodes) - 1:
-                nodes.append(Node("identity", (len(nodes) - 1,)))
-        nodes.append(Node("linear", (len(nodes) - 1,), units="n_outputs"))
-        return canonical(Blueprint(tuple(nodes)))
+            linear = network.add("linear", last, units="n_hidden")
+            last = add_formula(network, formula, linear)
+        network.add("linear", last, units="n_outputs")
+        return canonical(network.build())
 
     def activation(self, row: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
         """Compute the activation function itself.
@@ -228,16 +192,9 @@ class ActivationFunction(MotifSpace):
         >>> space.activation(space.encode(["x * x"])[0], [1.0, 3.0])
         array([1., 9.])
         """
-        return activation_of(self.blueprint(row), x)
+        return activation_of(self._blueprint(self._checked(row)), x)
 
-    def search_space(self) -> dict[str, BaseDistribution]:
-        """Give the search space as Optuna writes it.
-
-        Returns
-        -------
-        dict of str to optuna.distributions.BaseDistribution
-            For every place the function, as its number, and the constant.
-        """
+    def _search_space(self) -> dict[str, BaseDistribution]:
         names = (VARIABLE, CONSTANT, *self.functions)
         choices = (0, *sorted(_NUMBERS[name] for name in names))
         distributions: dict[str, BaseDistribution] = {}
@@ -246,30 +203,19 @@ class ActivationFunction(MotifSpace):
             distributions[f"constant_{place}"] = FloatDistribution(self.low, self.high)
         return distributions
 
-    def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Motifs:
-        """Draw formulas at random, small ones most often.
+    def _n_columns(self) -> int:
+        return 2 * self.max_nodes
 
-        Parameters
-        ----------
-        n : int
-            How many motifs.
-        random_state : int, RandomState instance or None, default=None
-            Where randomness comes from.
-
-        Returns
-        -------
-        ndarray of shape (n, 2 * max_nodes)
-            Motifs.
-        """
-        generator = check_random_state(random_state)
-        empty = np.zeros((1, 2 * self.max_nodes))
-        self._check_numbers(empty)
-        rows = [self._row(self._draw(generator, 3)) for _ in range(n)]
-        return self.repair(np.reshape(rows, (n, empty.shape[1])))
+    def _sample(self, n: int, generator: np.random.RandomState) -> Motifs:
+        # Where there is no room for all of a formula, repair puts x for the rest.
+        formulas = [list(self._draw(generator, 3).in_prefix_order()) for _ in range(n)]
+        rows = [self._write(parts[: self.max_nodes]) for parts in formulas]
+        return np.reshape(rows, (n, self._n_columns()))
 
     def _draw(self, generator: np.random.RandomState, depth: int) -> Formula:
         """Draw a formula, an activation or a combination at the top."""
         if not self.functions or depth == 0 or (depth < 3 and generator.random_sample() < 0.3):
+            # Leaves are x four times out of five, or few formulas would depend on x.
             if generator.random_sample() < 0.8:
                 return Formula(VARIABLE)
             value = round(generator.uniform(self.low, self.high), 2)
@@ -278,73 +224,29 @@ class ActivationFunction(MotifSpace):
         parts = tuple(self._draw(generator, depth - 1) for _ in range(arity(function)))
         return Formula(function, parts)
 
-    def encode(self, objects: Sequence[str]) -> Motifs:
-        """Turn formulas into rows.
+    def _encode(self, motif: str) -> list[float]:
+        return self._encode_formula(parse(ACTIVATION_FUNCTIONS.get(motif, motif)))
 
-        Parameters
-        ----------
-        objects : sequence of str
-            Formulas in ``x``, such as ``"x * sigmoid(x)"``, or names of
-            ``ACTIVATION_FUNCTIONS``, such as ``"swish"``.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, 2 * max_nodes)
-            Their rows.
-
-        Raises
-        ------
-        ValueError
-            If a text is no formula of this space.
-        """
-        rows = [self._row(parse(ACTIVATION_FUNCTIONS.get(text, text))) for text in objects]
-        return self.validate(np.reshape(rows, (len(rows), -1)))
-
-    def _row(self, formula: Formula) -> list[float]:
+    def _encode_formula(self, formula: Formula) -> list[float]:
         parts = list(formula.in_prefix_order())
         if len(parts) > self.max_nodes:
             raise ValueError(
                 f"{formula} has {len(parts)} parts, more than max_nodes={self.max_nodes}."
             )
+        return self._write(parts)
+
+    def _write(self, parts: Sequence[Formula]) -> list[float]:
         row = [x for part in parts for x in (_NUMBERS[part.function], part.value)]
         return row + [0.0] * (2 * self.max_nodes - len(row))
 
-    def decode(self, X: ArrayLike) -> list[Any]:
-        """Turn rows into formulas.
+    def _decode(self, row: Motifs) -> str:
+        return str(_formula(row))
 
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, 2 * max_nodes)
-            Motifs.
-
-        Returns
-        -------
-        list of str
-            Formulas.
-        """
-        return [str(_formula(row)) for row in self.validate(X)]
-
-    def repair(self, X: ArrayLike) -> Motifs:
-        """Make rows that mutation or crossover produced legal.
-
-        Numbers of functions are rounded and clipped, constants clipped. What is missing
-        from a formula becomes x, and what is superfluous goes; a number without a value
-        becomes 1, and if nothing depends on x, the formula becomes x.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, 2 * max_nodes)
-            Finite rows.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, 2 * max_nodes)
-            Motifs; legal ones are returned as they are, but for constants out of range.
-        """
-        rows = self._check_numbers(X).copy()
+    def _repair(self, rows: Motifs) -> Motifs:
+        rows = rows.copy()
         rows[:, ::2] = np.clip(np.round(rows[:, ::2]), 0, len(_FUNCTIONS) - 1)
         rows[:, 1::2] = np.clip(rows[:, 1::2], self.low, self.high)
-        mended = [self._row(_mended(row)) for row in rows]
+        mended = [self._encode_formula(_mended(row)) for row in rows]
         return np.reshape(mended, rows.shape)
 
 
@@ -373,6 +275,7 @@ def _check(row: Motifs) -> None:
     ).all():
         raise ValueError(f"functions have whole numbers from 0 to {len(_FUNCTIONS) - 1}.")
     formula = _formula(row)
+    # One formula has one row: whatever is not read is 0.
     n_parts = sum(1 for _ in formula.in_prefix_order())
     if numbers[n_parts:].any() or constants[numbers != _NUMBERS[CONSTANT]].any():
         raise ValueError("there are numbers that mean nothing, and must be 0.")
@@ -391,6 +294,7 @@ def _mended(row: Motifs) -> Formula:
         nonlocal left
         number, value = next(places)
         name = _FUNCTIONS[int(number)] or VARIABLE
+        # Every place taken is one less for arguments promised before.
         if arity(name) > left:
             name = VARIABLE
         if name == CONSTANT:

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
 from sk_petridish.blueprints import Blueprint, NetworkSpec
+from sk_petridish.blueprints import DataKind as DataKind
 
+from ._distributions import draw, nearest, suggest
 from ._graph import MotifGraph, graph_of
-from ._settings import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
+from ._memo import MemoKey, frozen, remembered
+from .recommended._paper import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
 
 Motifs = NDArray[np.float64]
 """Motifs, one a row: an array of shape (n_motifs, n_features)."""
-
-DataKind = Literal["vectors", "sequences", "images"]
-"""What the networks of a motif space read."""
 
 
 class MotifSpace(ABC, BaseEstimator):
@@ -47,6 +42,33 @@ class MotifSpace(ABC, BaseEstimator):
     See Also
     --------
     SigmoidSlope : The space of section 4.1 of the paper.
+
+    Notes
+    -----
+    Public methods check what they are given and then call a hook, which need not check
+    it again. A space of one's own writes hooks, never public methods:
+
+    * ``row_description``, an attribute or property: a sentence that says what a row is.
+    * ``_search_space() -> dict``: a distribution for each column, in order.
+    * ``_blueprint(row) -> Blueprint``: the network of a legal row, a read-only array. It
+      depends on nothing but the row and the space's parameters, and is not changed later:
+      it is remembered.
+
+    These hooks have a default:
+
+    * ``_check_space()`` raises ``ValueError`` if parameters leave no motif. Default: never.
+    * ``_check(rows)`` raises ``ValueError`` unless all rows, of finite numbers, are motifs;
+      the message is completed by ``row_description``. Default: numbers are those that
+      the columns' distributions have.
+    * ``_sample(n, generator) -> rows``: random rows, which are repaired. Default: columns
+      are drawn independently from their distributions.
+    * ``_repair(rows) -> rows``: the nearest motifs of rows of finite numbers; legal ones
+      stay as they are. Default: the nearest numbers of the columns' distributions.
+    * ``_encode(motif) -> row`` and ``_decode(row) -> motif``: one motif from and to the
+      family's own notation. ``_encode`` raises ``ValueError`` where it cannot. Default:
+      rows are their own notation.
+    * ``_graph(row) -> MotifGraph``: what is drawn. Default: the nodes of the blueprint.
+    * ``_n_columns() -> int``: the length of a row. Default: that of ``_search_space()``.
     """
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": PAPER, "paper": PAPER}
@@ -59,7 +81,63 @@ class MotifSpace(ABC, BaseEstimator):
     def row_description(self) -> str:
         """One sentence that says what a row of ``X`` is; closes error messages."""
 
+    # Hooks, whose contract the class's notes state
+
     @abstractmethod
+    def _search_space(self) -> dict[str, BaseDistribution]:
+        """Return the distribution of every column, in order."""
+
+    @abstractmethod
+    def _blueprint(self, row: Motifs) -> NetworkSpec:
+        """Return the network of a legal, read-only row."""
+
+    def _check_space(self) -> None:
+        """Raise ValueError if the parameters leave no motif."""
+
+    def _n_columns(self) -> int:
+        """Return the length of a row."""
+        return len(self._search_space())
+
+    def _check(self, rows: Motifs) -> None:
+        """Raise ValueError unless all rows, of finite numbers, are motifs."""
+        for (name, distribution), column in zip(self._search_space().items(), rows.T, strict=True):
+            # Steps are multiplied out, here and by Optuna, and then differ by rounding.
+            wrong = ~np.isclose(column, nearest(distribution, column), rtol=1e-12, atol=1e-12)
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise ValueError(f"Row {row} has {name}={column[row]:g}, none of {distribution}.")
+
+    def _sample(self, n: int, generator: np.random.RandomState) -> Motifs:
+        """Return random rows, which need not be legal."""
+        columns = [draw(one, n, generator) for one in self._search_space().values()]
+        return np.array(columns, dtype=np.float64).T
+
+    def _repair(self, rows: Motifs) -> Motifs:
+        """Return the nearest motifs of rows of finite numbers."""
+        columns = [
+            nearest(distribution, column)
+            for distribution, column in zip(self._search_space().values(), rows.T, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+    def _encode(self, motif: Any) -> ArrayLike:
+        """Return the row of a motif in the family's own notation."""
+        row: ArrayLike = motif
+        return row
+
+    def _decode(self, row: Motifs) -> Any:
+        """Return a legal row in the family's own notation."""
+        return row.tolist()
+
+    def _graph(self, row: Motifs) -> MotifGraph:
+        """Return what is drawn of a legal row."""
+        (blueprint,) = self._networks(row[None])
+        if not isinstance(blueprint, Blueprint):
+            raise ValueError("The network of this motif is a module, whose graph is not known.")
+        return graph_of(blueprint)
+
+    # What is offered
+
     def validate(self, X: ArrayLike) -> Motifs:
         """Check motifs and return them as an array.
 
@@ -76,24 +154,37 @@ class MotifSpace(ABC, BaseEstimator):
         Raises
         ------
         ValueError
-            If a row is not a motif of this space; the message says what a row is.
+            If a row is not a motif of this space, or the space itself is empty; the
+            message says what a row is.
         """
+        rows = self._finite_rows(X)
+        try:
+            self._check(rows)
+        except ValueError as error:
+            raise ValueError(f"{error}\n{self.row_description}") from None
+        return rows
 
-    def _check_rows(self, X: ArrayLike, n_columns: int) -> Motifs:
-        """Check that there are rows of so many finite numbers; errors say what a row is."""
+    def _checked(self, row: ArrayLike) -> Motifs:
+        """Check one motif."""
+        checked: Motifs = self.validate(np.asarray(row)[None])[0]
+        return checked
+
+    def _finite_rows(self, X: ArrayLike) -> Motifs:
+        """Check all that holds for rows not yet repaired, too."""
+        self._check_space()
         try:
             rows: Motifs = check_array(X, dtype=np.float64)
         except ValueError as error:
             raise ValueError(f"{error}\n{self.row_description}") from error
+        n_columns = self._n_columns()
         if rows.shape[1] != n_columns:
             raise ValueError(
                 f"X has {rows.shape[1]} columns, not {n_columns}. {self.row_description}"
             )
         return rows
 
-    @abstractmethod
     def blueprint(self, row: ArrayLike) -> NetworkSpec:
-        """Describe the network that a motif sits in.
+        """Return the network that one motif sits in.
 
         Parameters
         ----------
@@ -102,12 +193,25 @@ class MotifSpace(ABC, BaseEstimator):
 
         Returns
         -------
-        Blueprint
+        Blueprint or ModuleBlueprint
             The network around and inside the motif, independent of width.
+
+        Raises
+        ------
+        ValueError
+            If the row is not a motif of this space.
+
+        See Also
+        --------
+        blueprints : Those of many motifs.
         """
+        return self._networks(self._checked(row)[None])[0]
 
     def blueprints(self, X: ArrayLike) -> list[NetworkSpec]:
-        """Describe the networks that motifs sit in.
+        """Return the networks that motifs sit in.
+
+        The latest 16,384 are remembered, whichever of several equal spaces was
+        asked for them: a search meets the same rows again and again.
 
         Parameters
         ----------
@@ -123,52 +227,96 @@ class MotifSpace(ABC, BaseEstimator):
         ------
         ValueError
             If a row is not a motif of this space.
-        """
-        return [self.blueprint(row) for row in self.validate(X)]
 
-    @abstractmethod
+        Examples
+        --------
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> first, second = SigmoidSlope().blueprints([[0.2], [0.4]])
+        >>> first.nodes[2].parameters, second.nodes[2].parameters
+        ((0.2,), (0.4,))
+        """
+        return self._networks(self.validate(X))
+
+    def _networks(self, rows: Motifs) -> list[NetworkSpec]:
+        """Look legal rows up, by the parameters that the space has now."""
+        # Parameters of spaces within spaces are among them, at whatever depth.
+        parameters = frozen(self.get_params())
+        return [
+            remembered(MemoKey(type(self), parameters, row.tobytes(), self._blueprint))
+            for row in rows
+        ]
+
+    def canonical_keys(self, X: ArrayLike) -> list[Hashable]:
+        """Return a key per row that is equal for motifs that mean the same network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_motifs, n_features)
+            Motifs.
+
+        Returns
+        -------
+        list of hashable
+            One key a row: its blueprint, which spaces give in a canonical form.
+        """
+        return list(self.blueprints(X))
+
     def search_space(self) -> dict[str, BaseDistribution]:
-        """Give the search space as Optuna writes it.
+        """Return the search space as Optuna writes it.
 
         Returns
         -------
         dict of str to optuna.distributions.BaseDistribution
             One entry a column of ``X``, in order.
-        """
 
-    @abstractmethod
+        Examples
+        --------
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> SigmoidSlope().search_space()
+        {'slope': FloatDistribution(high=2.01, log=False, low=0.01, step=None)}
+        """
+        self._check_space()
+        return self._search_space()
+
     def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Motifs:
         """Draw motifs at random.
 
         Parameters
         ----------
         n : int
-            How many.
+            Number of motifs.
         random_state : int, RandomState instance or None, default=None
-            Where randomness comes from.
+            Source of randomness.
 
         Returns
         -------
         ndarray of shape (n, n_features)
             Motifs.
         """
+        self._check_space()
+        return self._repair(self._sample(n, check_random_state(random_state)))
 
-    @abstractmethod
     def encode(self, objects: Sequence[Any]) -> Motifs:
         """Turn the family's own notation into rows.
 
         Parameters
         ----------
         objects : sequence
-            Motifs in the family's own notation.
+            Motifs in the family's own notation, which the class describes.
 
         Returns
         -------
         ndarray of shape (n_motifs, n_features)
             Their rows.
-        """
 
-    @abstractmethod
+        Raises
+        ------
+        ValueError
+            If one is no motif of this space; the message says which one, and why.
+        """
+        self._check_space()
+        return self.validate(map_numbered("Motif", self._encode, objects))
+
     def decode(self, X: ArrayLike) -> list[Any]:
         """Turn rows into the family's own notation.
 
@@ -181,24 +329,15 @@ class MotifSpace(ABC, BaseEstimator):
         -------
         list
             The same motifs, as :meth:`encode` takes them.
+
+        Examples
+        --------
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> SigmoidSlope().decode([[0.23], [1.0]])
+        [0.23, 1.0]
         """
+        return [self._decode(row) for row in self.validate(X)]
 
-    def canonical_keys(self, X: ArrayLike) -> list[Hashable]:
-        """Give a key per row that is equal for motifs that mean the same network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_features)
-            Motifs.
-
-        Returns
-        -------
-        list of hashable
-            One key a row: its blueprint, which spaces give in a canonical form.
-        """
-        return [self.blueprint(row) for row in self.validate(X)]
-
-    @abstractmethod
     def repair(self, X: ArrayLike) -> Motifs:
         """Make rows that mutation or crossover produced legal.
 
@@ -212,6 +351,7 @@ class MotifSpace(ABC, BaseEstimator):
         ndarray of shape (n_motifs, n_features)
             The nearest motifs of the space; legal ones are returned as they are.
         """
+        return self._repair(self._finite_rows(X))
 
     def recommended(self, name: str = "best") -> Any:
         """Return the dish settings that suit the family.
@@ -255,7 +395,7 @@ class MotifSpace(ABC, BaseEstimator):
         return copy.deepcopy(offered[name])
 
     def hyperparameters(self) -> dict[str, BaseDistribution]:
-        """Give the ranges in which dish settings are selected (appendix A.1).
+        """Return the ranges in which dish settings are selected (appendix A.1).
 
         Returns
         -------
@@ -277,7 +417,7 @@ class MotifSpace(ABC, BaseEstimator):
         return dict(RECURRENT_RANGES if recurrent else FEED_FORWARD_RANGES)
 
     def graph(self, row: ArrayLike) -> MotifGraph:
-        """Give the motif as a graph to look at.
+        """Return the motif as a graph to look at.
 
         Parameters
         ----------
@@ -298,10 +438,7 @@ class MotifSpace(ABC, BaseEstimator):
         --------
         sk_petridish.inspection.MotifDisplay : Draws it.
         """
-        blueprint = self.blueprint(row)
-        if not isinstance(blueprint, Blueprint):
-            raise ValueError("The network of this motif is a module, whose graph is not known.")
-        return graph_of(blueprint)
+        return self._graph(self._checked(row))
 
     def mutate(
         self,
@@ -318,7 +455,7 @@ class MotifSpace(ABC, BaseEstimator):
         probability : float
             With which each position of each motif is drawn anew, from random motifs.
         random_state : int, RandomState instance or None, default=None
-            Where randomness comes from.
+            Source of randomness.
 
         Returns
         -------
@@ -328,7 +465,8 @@ class MotifSpace(ABC, BaseEstimator):
         generator = check_random_state(random_state)
         rows = self.validate(X)
         changed = generator.random_sample(rows.shape) < probability
-        return self.repair(np.where(changed, self.sample(len(rows), generator), rows))
+        # New numbers come from whole random motifs, so that they are as frequent as there.
+        return self._repair(np.where(changed, self.sample(len(rows), generator), rows))
 
     def crossover(
         self,
@@ -343,7 +481,7 @@ class MotifSpace(ABC, BaseEstimator):
         X, partners : array-like of shape (n_motifs, n_features)
             Motifs.
         random_state : int, RandomState instance or None, default=None
-            Where randomness comes from: each pair is cut at a random position.
+            Source of randomness: each pair is cut at a random position.
 
         Returns
         -------
@@ -353,11 +491,12 @@ class MotifSpace(ABC, BaseEstimator):
         generator = check_random_state(random_state)
         rows, others = self.validate(X), self.validate(partners)
         n_motifs, n_features = rows.shape
+        # Something of both: the cut is neither before the first position nor behind the last.
         cuts = generator.randint(1, max(n_features, 2), size=(n_motifs, 1))
-        return self.repair(np.where(np.arange(n_features) < cuts, rows, others))
+        return self._repair(np.where(np.arange(n_features) < cuts, rows, others))
 
     def suggest(self, trial: BaseTrial) -> Motifs:
-        """Let an Optuna trial choose a motif.
+        """Return the motif that an Optuna trial suggests.
 
         Parameters
         ----------
@@ -369,21 +508,38 @@ class MotifSpace(ABC, BaseEstimator):
         ndarray of shape (n_features,)
             The motif, as :meth:`blueprint` takes it.
         """
-        values = [
-            _suggest(trial, name, distribution)
-            for name, distribution in self.search_space().items()
-        ]
+        values = [suggest(trial, name, one) for name, one in self.search_space().items()]
+        # Optuna draws columns one by one, and together they may be no motif.
         row: Motifs = self.repair([values])[0]
         return row
 
 
-def _suggest(trial: BaseTrial, name: str, distribution: BaseDistribution) -> Any:
-    """Ask a trial for one parameter through its public methods."""
-    match distribution:
-        case FloatDistribution(low=low, high=high, step=step, log=log):
-            return trial.suggest_float(name, low, high, step=step, log=log)
-        case IntDistribution(low=low, high=high, step=step, log=log):
-            return trial.suggest_int(name, low, high, step=step, log=log)
-        case CategoricalDistribution(choices=choices):
-            return trial.suggest_categorical(name, choices)
-    raise TypeError(f"Parameter {name!r} has an unknown distribution: {distribution!r}.")
+def map_numbered(name: str, function: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
+    """Apply a function to each thing; errors say to which.
+
+    Parameters
+    ----------
+    name : str
+        What one thing is called in errors.
+    function : callable
+        May raise ``ValueError``.
+    things : iterable
+        Its arguments.
+
+    Returns
+    -------
+    list
+        Results.
+
+    Raises
+    ------
+    ValueError
+        The function's, with the number of the thing in front.
+    """
+    results = []
+    for number, thing in enumerate(things):
+        try:
+            results.append(function(thing))
+        except ValueError as error:
+            raise ValueError(f"{name} {number}: {error}") from None
+    return results

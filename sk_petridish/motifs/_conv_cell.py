@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from sk_petridish.blueprints import Blueprint, Node, canonical
+from sk_petridish.blueprints import Blueprint, BlueprintBuilder, Node, canonical
 
 from ._base import DataKind, Motifs
 from ._discrete import DiscreteSpace
 from ._graph import MotifEdge, MotifGraph
-from ._settings import CONV, CONV_BANK, CONV_ZERO_COST, PAPER
+from .recommended._conv_cell import CONV, CONV_BANK, CONV_ZERO_COST
+from .recommended._paper import PAPER
 
 _OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 # From and to which of the four feature maps, in the order of the strings.
@@ -35,7 +32,8 @@ class ConvCell(DiscreteSpace):
     convolution with batch normalisation, some cells one after another, and a linear readout
     at every position of the image.
 
-    A row has a number for each edge, in the order 0-1, 0-2, 1-2, 0-3, 1-3, 2-3.
+    A row has a number for each edge, in the order 0-1, 0-2, 1-2, 0-3, 1-3, 2-3. Its notation is
+    the benchmark's: ``"|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"``.
 
     Parameters
     ----------
@@ -82,113 +80,55 @@ class ConvCell(DiscreteSpace):
             f"feature maps, {', '.join(f'{i}: {name}' for i, name in enumerate(_OPERATIONS))}."
         )
 
-    def _columns(self) -> dict[str, int]:
+    def _check_space(self) -> None:
         if self.n_cells < 1:
             raise ValueError(f"{self!r} is empty: it needs n_cells >= 1.")
+
+    def _columns(self) -> dict[str, int]:
         return {f"edge_{start}_{end}": len(_OPERATIONS) for start, end in _EDGES}
 
-    def blueprint(self, row: ArrayLike) -> Blueprint:
-        """Describe the convolutional network with this cell.
-
-        Parameters
-        ----------
-        row : array-like of shape (6,)
-            One motif.
-
-        Returns
-        -------
-        Blueprint
-            A convolution, ``n_cells`` cells in canonical form, and a readout.
-
-        Raises
-        ------
-        ValueError
-            If the row is not a motif of this space.
-        """
-        numbers = self.validate(np.asarray(row)[None])[0].astype(int).tolist()
-        cell = _cell(tuple(numbers))
-        nodes = [
-            Node("input"),
-            Node("conv_3x3", (0,), units="n_hidden", weights_name="stem"),
-            Node("batch_norm", (1,)),
-        ]
+    def _blueprint(self, row: Motifs) -> Blueprint:
+        cell = _cell(_numbers(row))
+        network = BlueprintBuilder()
+        stem = network.add("conv_3x3", network.input, units="n_hidden", weights_name="stem")
+        last = network.add("batch_norm", stem)
         for number in range(self.n_cells):
             # The cell's nodes stand behind its input, position 0 of its own count.
-            places = [len(nodes) - 1]
+            places = [last]
             for node in cell:
-                places.append(len(nodes))
-                name = None if node.weights_name is None else f"cell {number} {node.weights_name}"
                 inputs = tuple(places[source] for source in node.inputs)
-                nodes.append(replace(node, inputs=inputs, weights_name=name))
-        readout = Node("linear", (len(nodes) - 1,), units="n_outputs", weights_name="readout")
-        return Blueprint((*nodes, readout))
+                # Cells start from weights of their own, each node as in all other motifs.
+                name = None if node.weights_name is None else f"cell {number} {node.weights_name}"
+                places.append(network.add_node(replace(node, inputs=inputs, weights_name=name)))
+            last = places[-1]
+        network.add("linear", last, units="n_outputs", weights_name="readout")
+        return network.build()
 
-    def graph(self, row: ArrayLike) -> MotifGraph:
-        """Give the cell as a graph to look at.
-
-        Parameters
-        ----------
-        row : array-like of shape (6,)
-            One motif.
-
-        Returns
-        -------
-        MotifGraph
-            Four feature maps, with operations on the edges between them.
-        """
-        numbers = self.validate(np.asarray(row)[None])[0].astype(int).tolist()
+    def _graph(self, row: Motifs) -> MotifGraph:
         edges = [
             MotifEdge(start, end, _OPERATIONS[number].removeprefix("nor_"))
-            for (start, end), number in zip(_EDGES, numbers, strict=True)
+            for (start, end), number in zip(_EDGES, _numbers(row), strict=True)
             if number
         ]
         return MotifGraph(["input", "1", "2", "output"], edges)
 
-    def encode(self, objects: Sequence[str]) -> Motifs:
-        """Turn the benchmark's strings into rows.
+    def _encode(self, motif: str) -> list[int]:
+        found = _EDGE.findall(motif)
+        names = [name for name, _ in found]
+        starts = [int(start) for _, start in found]
+        if starts != [start for start, _ in _EDGES] or not set(names) <= set(_OPERATIONS):
+            raise ValueError(
+                f"{motif!r} is no cell of NAS-Bench-201: it names one of {_OPERATIONS} for "
+                f"each edge, as in {_string((0,) * len(_EDGES))!r}."
+            )
+        return [_OPERATIONS.index(name) for name in names]
 
-        Parameters
-        ----------
-        objects : sequence of str
-            Strings such as ``"|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"``.
+    def _decode(self, row: Motifs) -> str:
+        return _string(_numbers(row))
 
-        Returns
-        -------
-        ndarray of shape (n_motifs, 6)
-            Their rows.
 
-        Raises
-        ------
-        ValueError
-            If a string is no cell.
-        """
-        rows = []
-        for cell in objects:
-            found = _EDGE.findall(cell)
-            names = [name for name, _ in found]
-            starts = [int(start) for _, start in found]
-            if starts != [start for start, _ in _EDGES] or not set(names) <= set(_OPERATIONS):
-                raise ValueError(
-                    f"{cell!r} is no cell of NAS-Bench-201: it names one of {_OPERATIONS} for "
-                    f"each edge, as in {_string((0,) * len(_EDGES))!r}."
-                )
-            rows.append([_OPERATIONS.index(name) for name in names])
-        return self.validate(np.array(rows, dtype=np.float64))
-
-    def decode(self, X: ArrayLike) -> list[Any]:
-        """Turn rows into the benchmark's strings.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, 6)
-            Motifs.
-
-        Returns
-        -------
-        list of str
-            Cells.
-        """
-        return [_string(row) for row in self.validate(X).astype(int).tolist()]
+def _numbers(row: Motifs) -> tuple[int, ...]:
+    return tuple(row.astype(int).tolist())
 
 
 def _string(numbers: Sequence[int]) -> str:
@@ -199,46 +139,45 @@ def _string(numbers: Sequence[int]) -> str:
     )
 
 
-# Searches and cross-validations meet the same cells again and again.
-@lru_cache(maxsize=2**15)
 def _cell(numbers: tuple[int, ...]) -> tuple[Node, ...]:
-    """Give a cell's nodes in canonical form; they read its input as position 0."""
+    """Return a cell's nodes in canonical form; they read its input as position 0."""
     operations = dict(zip(_EDGES, numbers, strict=True))
-    nodes = [Node("input"), Node("project", (0,), units="n_hidden")]
+    network = BlueprintBuilder()
+    # Stands for the cell's input, as wide as the cell. Its name is part of the canonical
+    # order, and so of the names of weights and of the values that they start from.
+    cell_input = network.add("project", network.input, units="n_hidden")
     relus: dict[int, int] = {}
-    maps: dict[int, list[int]] = {0: [1]}
-
-    def add(operation: str, *inputs: int, weights: bool = False) -> int:
-        nodes.append(Node(operation, inputs, units="n_hidden" if weights else None))
-        return len(nodes) - 1
+    maps: dict[int, list[int]] = {0: [cell_input]}
 
     def joined(terms: Sequence[int]) -> int:
-        return terms[0] if len(terms) == 1 else add("sum", *terms)
+        return terms[0] if len(terms) == 1 else network.add("sum", *terms)
 
     def terms_of(end: int) -> list[int]:
-        """Give the terms whose sum a feature map is; none where nothing leads there."""
+        """Return the terms whose sum a feature map is; none where nothing leads there."""
         if end not in maps:
             maps[end] = []
             for start in range(end):
                 name = _OPERATIONS[operations[start, end]]
                 terms = [] if name == "none" else terms_of(start)
+                # Identities pass terms on unsummed, so that sums of sums become one sum,
+                # the same whichever map in between they went through.
                 if name == "skip_connect" or not terms:
                     maps[end] += terms
                 elif name == "avg_pool_3x3":
-                    maps[end].append(add("average_pool_3x3", joined(terms)))
+                    maps[end].append(network.add("average_pool_3x3", joined(terms)))
                 else:
                     source = joined(terms)
                     if source not in relus:
-                        relus[source] = add("relu", source)
-                    convolved = add(_CONVOLUTIONS[name], relus[source], weights=True)
-                    maps[end].append(add("batch_norm", convolved))
+                        relus[source] = network.add("relu", source)
+                    convolved = network.add(_CONVOLUTIONS[name], relus[source], units="n_hidden")
+                    maps[end].append(network.add("batch_norm", convolved))
         return maps[end]
 
     terms = terms_of(3)
-    output = joined(terms) if terms else add("zero", 1)
-    nodes.append(Node("linear", (output,), units="n_outputs"))
+    output = joined(terms) if terms else network.add("zero", cell_input)
+    network.add("linear", output, units="n_outputs")
     # What stands around the cell keeps the first two places and the last.
-    ordered = canonical(Blueprint(tuple(nodes))).nodes[2:-1]
+    ordered = canonical(network.build()).nodes[2:-1]
     return tuple(
         replace(node, inputs=tuple(source - 1 for source in node.inputs)) for node in ordered
     )

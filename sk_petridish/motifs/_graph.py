@@ -32,7 +32,7 @@ class MotifEdge(NamedTuple):
 
 
 class MotifGraph(NamedTuple):
-    """What is drawn of a motif.
+    """The picture of a motif.
 
     Parameters
     ----------
@@ -90,6 +90,7 @@ def activation_of(blueprint: Blueprint, x: ArrayLike) -> NDArray[np.float64]:
     for position, node in enumerate(blueprint.nodes[1:], start=1):
         operation = get_operation(node.operation)
         if operation.owns_weights:
+            # The second layer with weights reads what the activation gave.
             if values:
                 return values[node.inputs[0]].numpy()
             values[position] = torch.as_tensor(np.asarray(x, dtype=np.float64))

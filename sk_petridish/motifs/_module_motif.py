@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import ArrayLike
 from optuna.distributions import (
     BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
 )
-from sklearn.utils import check_random_state
 
 from sk_petridish.blueprints import Factory, ModuleBlueprint
 
@@ -37,7 +30,8 @@ class ModuleMotif(MotifSpace):
         differentiable twice, and the same whenever it is called with the same row.
         To be used in other processes or pickled, the function stands in a module.
     distributions : dict of str to optuna.distributions.BaseDistribution
-        The search space: one entry a column of ``X``, with numbers.
+        The search space: one entry a column of ``X``, with numbers. Motifs are drawn from
+        it, and repaired to it; any finite numbers can be evaluated.
     data_kind : {"vectors", "sequences", "images"}, default="vectors"
         What the networks read.
 
@@ -91,164 +85,16 @@ class ModuleMotif(MotifSpace):
         """One sentence that says what a row of ``X`` is."""
         return f"A row of X is one motif: {', '.join(self.distributions)}."
 
-    def validate(self, X: ArrayLike) -> Motifs:
-        """Check motifs and return them as an array.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_features)
-            Motifs, one a row.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, n_features)
-            The same, in float64.
-
-        Raises
-        ------
-        ValueError
-            If there are other numbers of columns, or numbers that are not finite. What
-            else a row must be, the factory says.
-        """
-        self._check_not_empty()
-        return self._check_rows(X, len(self.distributions))
-
-    def _check_not_empty(self) -> None:
+    def _check_space(self) -> None:
         if not self.distributions:
             raise ValueError(f"{self!r} is empty: it needs at least one distribution.")
 
-    def blueprint(self, row: ArrayLike) -> ModuleBlueprint:
-        """Give what makes the network of a motif.
+    def _check(self, rows: Motifs) -> None:
+        # What a row must be beyond finite numbers, the factory knows.
+        pass
 
-        Parameters
-        ----------
-        row : array-like of shape (n_features,)
-            One motif.
+    def _blueprint(self, row: Motifs) -> ModuleBlueprint:
+        return ModuleBlueprint(self.factory, tuple(row.tolist()))
 
-        Returns
-        -------
-        ModuleBlueprint
-            With ``build(n_inputs, n_hidden, n_outputs)``, as blueprints have.
-
-        Raises
-        ------
-        ValueError
-            If the row is not a motif of this space.
-        """
-        return ModuleBlueprint(
-            self.factory, tuple(self.validate(np.asarray(row)[None])[0].tolist())
-        )
-
-    def search_space(self) -> dict[str, BaseDistribution]:
-        """Give the search space as Optuna writes it.
-
-        Returns
-        -------
-        dict of str to optuna.distributions.BaseDistribution
-            One entry a column of ``X``, in order.
-        """
+    def _search_space(self) -> dict[str, BaseDistribution]:
         return dict(self.distributions)
-
-    def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Motifs:
-        """Draw every column independently from its distribution.
-
-        Parameters
-        ----------
-        n : int
-            How many motifs.
-        random_state : int, RandomState instance or None, default=None
-            Where randomness comes from.
-
-        Returns
-        -------
-        ndarray of shape (n, n_features)
-            Motifs.
-        """
-        self._check_not_empty()
-        generator = check_random_state(random_state)
-        columns = [_draw(one, n, generator) for one in self.distributions.values()]
-        return self.repair(np.stack(columns, axis=1))
-
-    def encode(self, objects: Sequence[Any]) -> Motifs:
-        """Give rows as they are: the family's own notation.
-
-        Parameters
-        ----------
-        objects : sequence of sequences of float
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, n_features)
-            The same.
-        """
-        return self.validate(np.asarray(objects))
-
-    def decode(self, X: ArrayLike) -> list[Any]:
-        """Give rows as they are.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_features)
-            Motifs.
-
-        Returns
-        -------
-        list of lists of float
-            The same.
-        """
-        rows: list[Any] = self.validate(X).tolist()
-        return rows
-
-    def repair(self, X: ArrayLike) -> Motifs:
-        """Clip every column to its distribution and round it to its steps.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_features)
-            Finite rows.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, n_features)
-            The nearest motifs of the space.
-        """
-        columns = self.validate(X).T
-        mended = [
-            _nearest(one, column)
-            for one, column in zip(self.distributions.values(), columns, strict=True)
-        ]
-        return np.stack(mended, axis=1)
-
-
-def _draw(distribution: BaseDistribution, n: int, generator: np.random.RandomState) -> Motifs:
-    """Draw numbers of one column."""
-    match distribution:
-        case CategoricalDistribution(choices=choices):
-            drawn = np.asarray(choices)[generator.randint(len(choices), size=n)]
-        case IntDistribution(low=low, high=high, log=False):
-            drawn = generator.randint(low, high + 1, size=n)
-        case IntDistribution(low=low, high=high) | FloatDistribution(low=low, high=high, log=True):
-            drawn = np.exp(generator.uniform(np.log(low), np.log(high), size=n))
-        case FloatDistribution(low=low, high=high):
-            drawn = generator.uniform(low, high, size=n)
-        case _:
-            raise TypeError(f"Unknown distribution: {distribution!r}.")
-    return np.asarray(drawn, dtype=np.float64)
-
-
-def _nearest(distribution: BaseDistribution, column: Motifs) -> Motifs:
-    """Give the nearest numbers that a distribution has."""
-    match distribution:
-        case CategoricalDistribution(choices=choices):
-            numbers: Motifs = np.asarray(choices, dtype=np.float64)
-            return np.asarray(numbers[np.abs(column[:, None] - numbers).argmin(axis=1)])
-        case (
-            IntDistribution(low=low, high=high, step=step)
-            | FloatDistribution(low=low, high=high, step=step)
-        ):
-            clipped = np.clip(column, low, high)
-            if step is None:
-                return clipped
-            return np.clip(low + np.round((clipped - low) / step) * step, low, high)
-    raise TypeError(f"Unknown distribution: {distribution!r}.")

@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sk_petridish.blueprints import Blueprint, Node
+from sk_petridish.blueprints import Blueprint, BlueprintBuilder
 
 from ._base import DataKind, Motifs
 from ._discrete import DiscreteSpace
 from ._graph import MotifEdge, MotifGraph
-from ._settings import RECURRENT, RECURRENT_BANK, RECURRENT_PAPER
+from .recommended._paper import RECURRENT_PAPER
+from .recommended._recurrent import RECURRENT, RECURRENT_BANK
 
 Pairs = Sequence[tuple[str, int]]
 Table = Literal["nao", "nao_ws"]
@@ -24,7 +25,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "nao": ("tanh", "relu", "identity", "sigmoid"),
     "nao_ws": ("tanh", "relu", "sigmoid", "identity"),
 }
-_NODES = {"sigmoid": (1.0,)}
+_PARAMETERS = {"sigmoid": (1.0,)}
 # A cell node's activation with those of its children, theirs, and so on.
 _Form = tuple[str, tuple["_Form", ...]]
 
@@ -64,7 +65,8 @@ class RecurrentCell(DiscreteSpace):
 
     A row has two numbers a node: the node that it reads, and its activation. Every row in
     range is legal, so that changing positions or exchanging parts of rows always gives
-    cells.
+    cells. Its notation is that of published genotypes: the activation and the previous node
+    of every node, in a list of tuples.
 
     Parameters
     ----------
@@ -140,7 +142,7 @@ class RecurrentCell(DiscreteSpace):
             f"its activation in {self.activations}."
         )
 
-    def _columns(self) -> dict[str, int]:
+    def _check_space(self) -> None:
         if (
             self.n_nodes < 1
             or not self.activations
@@ -149,73 +151,44 @@ class RecurrentCell(DiscreteSpace):
             raise ValueError(f"{self!r} is empty: it needs n_nodes >= 1 and different activations.")
         if self.average not in ("all", "loose_ends"):
             raise ValueError(f"average must be 'all' or 'loose_ends', got {self.average!r}.")
+
+    def _columns(self) -> dict[str, int]:
         columns = {}
         for node in range(1, self.n_nodes + 1):
             columns[f"previous_{node}"] = node
             columns[f"activation_{node}"] = len(self.activations)
         return columns
 
-    def blueprint(self, row: ArrayLike) -> Blueprint:
-        """Describe the recurrent network with this cell.
-
-        Parameters
-        ----------
-        row : array-like of shape (2 * n_nodes,)
-            One motif.
-
-        Returns
-        -------
-        Blueprint
-            The cell and a linear readout at every time step.
-
-        Raises
-        ------
-        ValueError
-            If the row is not a motif of this space.
-        """
-        (pairs,) = self.decode(np.asarray(row)[None])
-        pairs = _listed(_form(pairs))
-        nodes, state = [Node("input"), Node("carried", (0,), units="n_hidden")], []
-
-        def add(operation: str, *inputs: int, weights: bool = False) -> int:
-            parameters = _NODES.get(operation, ())
-            nodes.append(Node(operation, inputs, parameters, "n_hidden" if weights else None))
-            return len(nodes) - 1
+    def _blueprint(self, row: Motifs) -> Blueprint:
+        # Listed by what the cell is, whatever numbers its nodes had: positions name weights.
+        pairs = _listed(_form(self._decode(row)))
+        network = BlueprintBuilder()
+        before = network.carry()
 
         def product(*sources: int) -> int:
-            products = [add("project", source, weights=True) for source in sources]
-            return add("sum", *products) if len(products) > 1 else products[0]
+            # [x | h] W as x W_x + h W_h, a product of its own for each source.
+            products = [network.add("project", source, units="n_hidden") for source in sources]
+            return network.add("sum", *products) if len(products) > 1 else products[0]
 
         def cell_node(activation: str, carry: int, *sources: int) -> int:
-            if not self.gated:
-                return add(activation, product(*sources))
-            gate, candidate = product(*sources), product(*sources)
-            return add("highway", carry, gate, add(activation, candidate))
+            # Of the weights W of the cell's node, [c | h] = q W: the gate's columns c come
+            # first, those of the candidate h after them.
+            gate = product(*sources) if self.gated else None
+            candidate = product(*sources)
+            output = network.add(activation, candidate, parameters=_PARAMETERS.get(activation, ()))
+            return output if gate is None else network.add("highway", carry, gate, output)
 
-        # Of the weights W of the cell's node, [c | h] = q W: the gate's columns c come
-        # first, those of the candidate h after them.
-        state.append(cell_node("tanh", 1, 0, 1))
+        state = [cell_node("tanh", before, network.input, before)]
         for activation, previous in pairs:
             state.append(cell_node(activation, state[previous], state[previous]))
-        mean = add("mean", *(state[node] for node in self._ends(pairs)))
-        nodes[1] = Node("carried", (mean,), units="n_hidden")
-        nodes.append(Node("linear", (mean,), units="n_outputs"))
-        return Blueprint(tuple(nodes))
+        mean = network.add("mean", *(state[node] for node in self._ends(pairs)))
+        network.fill(before, mean)
+        network.add("linear", mean, units="n_outputs")
+        return network.build()
 
-    def graph(self, row: ArrayLike) -> MotifGraph:
-        """Give the cell as a graph to look at.
-
-        Parameters
-        ----------
-        row : array-like of shape (2 * n_nodes,)
-            One motif.
-
-        Returns
-        -------
-        MotifGraph
-            Input and state before, the nodes with their activations, and the new state.
-        """
-        (pairs,) = self.decode(np.asarray(row)[None])
+    def _graph(self, row: Motifs) -> MotifGraph:
+        pairs = self._decode(row)
+        # Cell node i is drawn as node i + 2, behind the input and the state before.
         labels = ["x", "h before", "0: tanh"]
         edges = [MotifEdge(0, 2), MotifEdge(1, 2)]
         for node, (activation, previous) in enumerate(pairs, start=1):
@@ -225,65 +198,30 @@ class RecurrentCell(DiscreteSpace):
         return MotifGraph([*labels, "mean: h"], edges)
 
     def _ends(self, pairs: Pairs) -> list[int]:
-        """Give the nodes of which the new state is the mean."""
+        """Return the nodes of which the new state is the mean."""
         read = {previous for _, previous in pairs}
         nodes = range(1, len(pairs) + 1)
         return [node for node in nodes if self.average == "all" or node not in read]
 
-    def encode(self, objects: Sequence[Pairs]) -> Motifs:
-        """Turn cells into rows.
-
-        Parameters
-        ----------
-        objects : sequence of sequences of (str, int) tuples
-            The activation and the previous node of every node, as genotypes are published.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, 2 * n_nodes)
-            Their rows.
-
-        Raises
-        ------
-        ValueError
-            If an activation has another name, or a cell is none of this space.
-        """
+    def _encode(self, motif: Pairs) -> list[int]:
         numbers = {name: number for number, name in enumerate(self.activations)}
-        rows = []
-        for pairs in objects:
-            unknown = {name for name, _ in pairs} - set(numbers)
-            if unknown:
-                raise ValueError(
-                    f"Unknown activations {sorted(unknown)}; the space has {self.activations}."
-                )
-            rows.append([x for name, previous in pairs for x in (previous, numbers[name])])
-        if any(len(row) != 2 * self.n_nodes for row in rows):
+        unknown = {name for name, _ in motif} - set(numbers)
+        if unknown:
             raise ValueError(
-                f"A cell has {len(objects[0])} nodes, the space n_nodes={self.n_nodes}.\n"
+                f"Unknown activations {sorted(unknown)}; the space has {self.activations}."
+            )
+        if len(motif) != self.n_nodes:
+            raise ValueError(
+                f"A cell has {len(motif)} nodes, the space n_nodes={self.n_nodes}.\n"
                 f"{self.row_description}"
             )
-        return self.validate(np.array(rows, dtype=np.float64))
+        return [x for name, previous in motif for x in (previous, numbers[name])]
 
-    def decode(self, X: ArrayLike) -> list[Any]:
-        """Turn rows into cells.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, 2 * n_nodes)
-            Motifs.
-
-        Returns
-        -------
-        list of lists of (str, int) tuples
-            The activation and the previous node of every node.
-        """
-        rows = self.validate(X).astype(int).tolist()
+    def _decode(self, row: Motifs) -> list[tuple[str, int]]:
+        numbers = row.astype(int).tolist()
         return [
-            [
-                (self.activations[number], previous)
-                for previous, number in zip(row[::2], row[1::2], strict=True)
-            ]
-            for row in rows
+            (self.activations[number], previous)
+            for previous, number in zip(numbers[::2], numbers[1::2], strict=True)
         ]
 
     def to_tokens(self, X: ArrayLike, table: Table = "nao") -> NDArray[np.int64]:
@@ -340,6 +278,7 @@ class RecurrentCell(DiscreteSpace):
         ValueError
             If a token is illegal at its position.
         """
+        # NAO's token 0 begins a sequence; those of nodes and then of activations follow.
         rows = np.array(tokens, dtype=np.int64)
         rows[:, ::2] -= 1
         rows[:, 1::2] -= self.n_nodes + 1
@@ -386,7 +325,8 @@ def _number(name: str, table: str) -> int:
 
 
 def _form(pairs: Pairs) -> tuple[_Form, ...]:
-    """Give node 0's children as they are whatever their numbers: the tree, sorted."""
+    """Return node 0's children, whatever their numbers are: the tree, sorted."""
+    # Children have higher numbers than their parents: all of a node's are known before it.
     children: list[list[_Form]] = [[] for _ in range(len(pairs) + 1)]
     for node in range(len(pairs), 0, -1):
         activation, previous = pairs[node - 1]

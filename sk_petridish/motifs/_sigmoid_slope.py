@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, FloatDistribution
-from sklearn.utils import check_random_state
 
-from sk_petridish.blueprints import Blueprint, Node
+from sk_petridish.blueprints import Blueprint, BlueprintBuilder
 
 from ._base import Motifs, MotifSpace
 from ._graph import activation_of
-from ._settings import PAPER, SIGMOID_SLOPE, SIGMOID_SLOPE_BANK
+from .recommended._paper import PAPER
+from .recommended._sigmoid_slope import SIGMOID_SLOPE, SIGMOID_SLOPE_BANK
 
 
 class SigmoidSlope(MotifSpace):
@@ -27,7 +27,7 @@ class SigmoidSlope(MotifSpace):
     Parameters
     ----------
     n_slopes : int, default=1
-        Numbers in a row.
+        Numbers in a row. The notation of a motif is its slope, or a tuple of several.
     low, high : float, default=0.01 and 2.01
         The range that is sampled, searched and repaired to. Any finite slope can
         be evaluated.
@@ -68,54 +68,23 @@ class SigmoidSlope(MotifSpace):
             return "A row of X is one motif: [c], the slope of both hidden layers' sigmoid."
         return f"A row of X is one motif: the sigmoid slopes of {self.n_slopes} hidden layers."
 
-    def validate(self, X: ArrayLike) -> Motifs:
-        """Check motifs and return them as an array.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_slopes)
-            Motifs, one a row.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, n_slopes)
-            The same, in float64.
-
-        Raises
-        ------
-        ValueError
-            If ``X`` is not two-dimensional, a slope is not finite, rows have not
-            ``n_slopes`` numbers, or the space itself is empty.
-        """
+    def _check_space(self) -> None:
         if self.n_slopes < 1 or not self.low < self.high:
             raise ValueError(f"{self!r} is empty: it needs n_slopes >= 1 and low < high.")
-        return self._check_rows(X, self.n_slopes)
 
-    def blueprint(self, row: ArrayLike) -> Blueprint:
-        """Describe the multilayer perceptron with these slopes.
+    def _check(self, rows: Motifs) -> None:
+        # Any finite slope has a network, the range is that of searches only.
+        pass
 
-        Parameters
-        ----------
-        row : array-like of shape (n_slopes,)
-            One motif.
-
-        Returns
-        -------
-        Blueprint
-            Linear layers with sigmoids between them.
-
-        Raises
-        ------
-        ValueError
-            If the row is not a motif of this space.
-        """
-        slopes = self.validate(np.asarray(row)[None])[0].tolist()
-        nodes = [Node("input")]
+    def _blueprint(self, row: Motifs) -> Blueprint:
+        slopes = row.tolist()
+        network = BlueprintBuilder()
+        last = network.input
         for slope in slopes * 2 if self.n_slopes == 1 else slopes:
-            nodes.append(Node("linear", (len(nodes) - 1,), units="n_hidden"))
-            nodes.append(Node("sigmoid", (len(nodes) - 1,), (slope,)))
-        nodes.append(Node("linear", (len(nodes) - 1,), units="n_outputs"))
-        return Blueprint(tuple(nodes))
+            last = network.add("linear", last, units="n_hidden")
+            last = network.add("sigmoid", last, parameters=(slope,))
+        network.add("linear", last, units="n_outputs")
+        return network.build()
 
     def activation(self, row: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
         """Compute the first layer's activation function itself.
@@ -138,91 +107,19 @@ class SigmoidSlope(MotifSpace):
         >>> SigmoidSlope().activation([2.0], [-1.0, 0.0, 1.0]).round(2)
         array([0.12, 0.5 , 0.88])
         """
-        return activation_of(self.blueprint(row), x)
+        return activation_of(self._blueprint(self._checked(row)), x)
 
-    def search_space(self) -> dict[str, BaseDistribution]:
-        """Give the search space as Optuna writes it.
-
-        Returns
-        -------
-        dict of str to optuna.distributions.FloatDistribution
-            ``"slope"``, or ``"slope_0"``, ``"slope_1"``, ...
-
-        Examples
-        --------
-        >>> from sk_petridish.motifs import SigmoidSlope
-        >>> SigmoidSlope().search_space()
-        {'slope': FloatDistribution(high=2.01, log=False, low=0.01, step=None)}
-        """
+    def _search_space(self) -> dict[str, BaseDistribution]:
         names = ["slope"] if self.n_slopes == 1 else [f"slope_{i}" for i in range(self.n_slopes)]
         return {name: FloatDistribution(self.low, self.high) for name in names}
 
-    def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Motifs:
-        """Draw slopes uniformly between ``low`` and ``high``.
+    def _sample(self, n: int, generator: np.random.RandomState) -> Motifs:
+        # Uniform, as the base's draws, and of the caller's generator directly.
+        return generator.uniform(self.low, self.high, size=(n, self.n_slopes))
 
-        Parameters
-        ----------
-        n : int
-            How many motifs.
-        random_state : int, RandomState instance or None, default=None
-            Where randomness comes from.
+    def _encode(self, motif: float | Sequence[float]) -> Motifs:
+        return np.ravel(motif)
 
-        Returns
-        -------
-        ndarray of shape (n, n_slopes)
-            Motifs.
-        """
-        generator = check_random_state(random_state)
-        return self.validate(generator.uniform(self.low, self.high, size=(n, self.n_slopes)))
-
-    def encode(self, objects: Sequence[Any]) -> Motifs:
-        """Turn slopes into rows.
-
-        Parameters
-        ----------
-        objects : sequence of float or of sequences of float
-            One slope a motif, or ``n_slopes`` of them.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, n_slopes)
-            Their rows.
-        """
-        return self.validate(np.asarray(objects, dtype=np.float64).reshape(len(objects), -1))
-
-    def decode(self, X: ArrayLike) -> list[Any]:
-        """Turn rows into slopes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_slopes)
-            Motifs.
-
-        Returns
-        -------
-        list of float or of tuple of float
-            One slope a motif, or ``n_slopes`` of them.
-
-        Examples
-        --------
-        >>> from sk_petridish.motifs import SigmoidSlope
-        >>> SigmoidSlope().decode([[0.23], [1.0]])
-        [0.23, 1.0]
-        """
-        rows = self.validate(X).tolist()
-        return [row[0] for row in rows] if self.n_slopes == 1 else [tuple(row) for row in rows]
-
-    def repair(self, X: ArrayLike) -> Motifs:
-        """Clip slopes to the range from ``low`` to ``high``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_motifs, n_slopes)
-            Finite rows.
-
-        Returns
-        -------
-        ndarray of shape (n_motifs, n_slopes)
-            Motifs in range.
-        """
-        return np.clip(self.validate(X), self.low, self.high)
+    def _decode(self, row: Motifs) -> float | tuple[float, ...]:
+        slopes: list[float] = row.tolist()
+        return slopes[0] if self.n_slopes == 1 else tuple(slopes)

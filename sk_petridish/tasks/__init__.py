@@ -1,10 +1,11 @@
 """Tasks: where a dish's first synthetic data and labels come from."""
 
-from ._base import LabelKind, Positions, Task
+from ._base import Task
 from ._gaussian import GaussianTask
 from ._markov import MarkovTask
 from ._memory import MemoryTask
 from ._samples import SampleTask
+from ._spec import LabelKind, SampleSpec
 from ._teacher import TeacherTask
 
 __all__ = [
@@ -12,7 +13,7 @@ __all__ = [
     "LabelKind",
     "MarkovTask",
     "MemoryTask",
-    "Positions",
+    "SampleSpec",
     "SampleTask",
     "Task",
     "TeacherTask",

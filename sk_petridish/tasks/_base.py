@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-Samples = NDArray[np.float64]
-LabelKind = Literal["binary", "class", "real"]
-"""What an inner loss compares outputs with."""
+from ._spec import LabelKind, SampleSpec
 
-Positions = tuple[int, ...]
-"""Axes of a sample beside its features: none, time, or height and width."""
+Samples = NDArray[np.float64]
 
 
 class Task(ABC, BaseEstimator):
@@ -24,18 +20,28 @@ class Task(ABC, BaseEstimator):
     labels decides what the motif-networks can learn at all. A task has no state:
     it is a :class:`~sklearn.base.BaseEstimator` without ``fit``, so that its
     parameters can be set and searched.
+
+    A subclass draws samples in ``_draw(spec, generator)``, with one label a sample, or one for
+    every position of it or of the output.
+
+    Examples
+    --------
+    A task whose labels are the inputs:
+
+    >>> import numpy as np
+    >>> from sk_petridish.tasks import SampleSpec, Task
+    >>> class Echo(Task):
+    ...     def _draw(self, spec, generator):
+    ...         shape = (spec.n_samples, *spec.sample_shape, spec.n_inputs)
+    ...         x = generator.standard_normal(shape)
+    ...         return x, x
+    >>> spec = SampleSpec(5, 3, 3, "real", sample_shape=(8, 8), output_shape=(4, 4))
+    >>> x, y = Echo().draw(spec, np.random.default_rng(0))
+    >>> x.shape, y.shape
+    ((5, 8, 8, 3), (5, 4, 4, 3))
     """
 
-    @abstractmethod
-    def draw(
-        self,
-        n_samples: int,
-        n_inputs: int,
-        n_outputs: int,
-        labels: LabelKind,
-        generator: np.random.Generator,
-        positions: Positions = (),
-    ) -> tuple[Samples, Samples]:
+    def draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
         """Draw synthetic samples.
 
         Samples of one call belong together: where a task has a hidden rule, they
@@ -43,36 +49,54 @@ class Task(ABC, BaseEstimator):
 
         Parameters
         ----------
-        n_samples : int
-            How many.
-        n_inputs, n_outputs : int
-            Widths of the motif-network.
-        labels : {"binary", "class", "real"}
-            What the inner loss needs: zeros and ones, independent for every
-            output; one-hot rows; or real numbers of about unit variance.
+        spec : SampleSpec
+            How many samples, of which shape, with which labels.
         generator : numpy.random.Generator
-            Where randomness comes from.
-        positions : tuple of int, default=()
-            Axes of a sample beside its features: none, ``(n_time_steps,)`` of a sequence, or
-            ``(height, width)`` of an image.
+            Where randomness comes from, also that of a hidden rule.
 
         Returns
         -------
-        x : ndarray of shape (n_samples, *positions, n_inputs)
+        x : ndarray of shape (n_samples, *sample_shape, n_inputs)
             Inputs.
-        y : ndarray of shape (n_samples, n_outputs) or (n_samples, *positions, n_outputs)
-            Labels of samples, or of every position. Labels of sequences are compared with
-            the last output, those of images with the mean over all positions.
+        y : ndarray of shape (n_samples, n_outputs) or (n_samples, *output_shape, n_outputs)
+            Labels of samples, or of every position of the output. Labels of sequences are
+            compared with the last output, those of images with the mean over all positions.
+
+        Raises
+        ------
+        ValueError
+            If the task has no such samples.
         """
+        x, y = self._draw(spec, generator)
+        return x, _at_outputs(y, spec)
+
+    @abstractmethod
+    def _draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
+        """Draw samples; labels may be there for every position of a sample."""
+
+
+def _at_outputs(y: Samples, spec: SampleSpec) -> Samples:
+    """Keep the labels of those positions of samples for which there are outputs.
+
+    Behind strides of s in all, output i looks at what is around position s i.
+    """
+    if spec.positions in (spec.sample_shape, ()) or y.shape[1:-1] != spec.sample_shape:
+        return y
+    for axis, (n_in, n_out) in enumerate(
+        zip(spec.sample_shape, spec.positions, strict=True), start=1
+    ):
+        stride = -(-n_in // n_out)
+        y = y.take(np.minimum(stride * np.arange(n_out), n_in - 1), axis=axis)
+    return y
 
 
 def to_labels(outputs: Samples, labels: LabelKind) -> Samples:
-    """Make labels of what a hidden rule gives, centred over all but the last axis.
+    """Return labels made of the outputs of a hidden rule, centred over all but the last axis.
 
     Parameters
     ----------
     outputs : ndarray of shape (..., n_outputs)
-        What the rule gives.
+        Outputs of the rule.
     labels : {"binary", "class", "real"}
         Its signs; the largest in each row; or itself at unit variance.
 
@@ -93,7 +117,7 @@ def to_labels(outputs: Samples, labels: LabelKind) -> Samples:
 
 
 def one_hot(classes: NDArray[np.int64], n_classes: int) -> Samples:
-    """Write classes as rows with a single one.
+    """Return classes as one-hot rows.
 
     Parameters
     ----------
@@ -111,7 +135,7 @@ def one_hot(classes: NDArray[np.int64], n_classes: int) -> Samples:
 
 
 def of_symbols(symbols: NDArray[np.int64], n_symbols: int, labels: LabelKind) -> Samples:
-    """Make labels of symbols.
+    """Return labels made of symbols.
 
     Parameters
     ----------

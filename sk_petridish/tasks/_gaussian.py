@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._base import LabelKind, Positions, Samples, Task, one_hot
+from ._base import Samples, Task, one_hot
+from ._spec import SampleSpec
 
 
 class GaussianTask(Task):
     """Inputs from N(0, 1), labels that have nothing to do with them (section 3.1).
 
-    Motif-networks can only memorise these samples.
+    Motif-networks can only memorise these samples. Labels are fair coins for every output,
+    a class in equal shares, or N(0, 1).
 
     Parameters
     ----------
@@ -29,8 +31,8 @@ class GaussianTask(Task):
     Examples
     --------
     >>> import numpy as np
-    >>> from sk_petridish.tasks import GaussianTask
-    >>> x, y = GaussianTask().draw(4, 3, 2, "binary", np.random.default_rng(0))
+    >>> from sk_petridish.tasks import GaussianTask, SampleSpec
+    >>> x, y = GaussianTask().draw(SampleSpec(4, 3, 2, "binary"), np.random.default_rng(0))
     >>> x.shape
     (4, 3)
     >>> y
@@ -39,7 +41,7 @@ class GaussianTask(Task):
            [1., 1.],
            [1., 0.]])
     >>> images = GaussianTask(dense=True).draw(
-    ...     4, 3, 2, "class", np.random.default_rng(0), positions=(8, 8)
+    ...     SampleSpec(4, 3, 2, "class", sample_shape=(8, 8)), np.random.default_rng(0)
     ... )
     >>> [array.shape for array in images]
     [(4, 8, 8, 3), (4, 8, 8, 2)]
@@ -48,44 +50,14 @@ class GaussianTask(Task):
     def __init__(self, dense: bool = False) -> None:
         self.dense = dense
 
-    def draw(
-        self,
-        n_samples: int,
-        n_inputs: int,
-        n_outputs: int,
-        labels: LabelKind,
-        generator: np.random.Generator,
-        positions: Positions = (),
-    ) -> tuple[Samples, Samples]:
-        """Draw synthetic samples; see :meth:`Task.draw`.
-
-        Parameters
-        ----------
-        n_samples : int
-            How many.
-        n_inputs, n_outputs : int
-            Widths of the motif-network.
-        labels : {"binary", "class", "real"}
-            Fair coins for every output; a class in equal shares; or N(0, 1).
-        generator : numpy.random.Generator
-            Where randomness comes from.
-        positions : tuple of int, default=()
-            Axes of a sample beside its features.
-
-        Returns
-        -------
-        x : ndarray of shape (n_samples, *positions, n_inputs)
-            Inputs.
-        y : ndarray of shape (n_samples, n_outputs) or (n_samples, *positions, n_outputs)
-            Labels.
-        """
-        x = generator.standard_normal((n_samples, *positions, n_inputs))
-        labelled = (n_samples, *positions) if self.dense else (n_samples,)
-        match labels:
+    def _draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
+        x = generator.standard_normal((spec.n_samples, *spec.sample_shape, spec.n_inputs))
+        labelled = (spec.n_samples, *spec.positions) if self.dense else (spec.n_samples,)
+        match spec.labels:
             case "binary":
-                y = generator.integers(0, 2, (*labelled, n_outputs)).astype(np.float64)
+                y = generator.integers(0, 2, (*labelled, spec.n_outputs)).astype(np.float64)
             case "class":
-                y = one_hot(generator.integers(0, n_outputs, labelled), n_outputs)
+                y = one_hot(generator.integers(0, spec.n_outputs, labelled), spec.n_outputs)
             case "real":
-                y = generator.standard_normal((*labelled, n_outputs))
+                y = generator.standard_normal((*labelled, spec.n_outputs))
         return x, y

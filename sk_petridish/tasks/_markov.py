@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._base import LabelKind, Positions, Samples, Task, of_symbols, one_hot
+from ._base import Samples, Task, of_symbols, one_hot
+from ._spec import SampleSpec
 
 
 class MarkovTask(Task):
@@ -19,7 +21,8 @@ class MarkovTask(Task):
     pieces of one text. The order of an image is that in which it is read, and a symbol
     depends on those to its left and above. Of plain samples, one symbol predicts the next.
 
-    Every position has a label.
+    Every position has a label: the next symbol as a one-hot row, also for binary labels; real
+    ones scale it to zero mean and unit variance.
 
     Parameters
     ----------
@@ -29,8 +32,9 @@ class MarkovTask(Task):
     Examples
     --------
     >>> import numpy as np
-    >>> from sk_petridish.tasks import MarkovTask
-    >>> x, y = MarkovTask().draw(5, 9, 9, "class", np.random.default_rng(0), positions=(20,))
+    >>> from sk_petridish.tasks import MarkovTask, SampleSpec
+    >>> spec = SampleSpec(5, 9, 9, "class", sample_shape=(20,))
+    >>> x, y = MarkovTask().draw(spec, np.random.default_rng(0))
     >>> bool((x[:, 1:] == y[:, :-1]).all())  # a label is the next input
     True
     """
@@ -38,69 +42,35 @@ class MarkovTask(Task):
     def __init__(self, n_successors: int = 4) -> None:
         self.n_successors = n_successors
 
-    def draw(
-        self,
-        n_samples: int,
-        n_inputs: int,
-        n_outputs: int,
-        labels: LabelKind,
-        generator: np.random.Generator,
-        positions: Positions = (),
-    ) -> tuple[Samples, Samples]:
-        """Draw synthetic samples; see :meth:`Task.draw`.
-
-        Parameters
-        ----------
-        n_samples : int
-            How many.
-        n_inputs, n_outputs : int
-            Widths of the motif-network, equal: the number of symbols.
-        labels : {"binary", "class", "real"}
-            The next symbol as a one-hot row, also for "binary"; "real" scales it to zero
-            mean and unit variance.
-        generator : numpy.random.Generator
-            Where randomness comes from, the language too.
-        positions : tuple of int, default=()
-            Axes of a sample beside its features.
-
-        Returns
-        -------
-        x : ndarray of shape (n_samples, *positions, n_inputs)
-            One-hot inputs.
-        y : ndarray of shape (n_samples, *positions, n_outputs)
-            Labels.
-
-        Raises
-        ------
-        ValueError
-            If there are not as many outputs as inputs.
-        """
-        if n_inputs != n_outputs:
+    def _draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
+        if spec.n_inputs != spec.n_outputs:
             raise ValueError(
                 "MarkovTask predicts the next of its input symbols and needs as many outputs "
-                f"as inputs, got n_inputs={n_inputs} and n_outputs={n_outputs}."
+                f"as inputs, got n_inputs={spec.n_inputs} and "
+                f"n_outputs={spec.n_outputs}."
             )
-        language = _Language(n_inputs, min(self.n_successors, n_inputs), generator)
-        if len(positions) == 2:
-            here, following = self._images(language, n_samples, *positions, generator)
+        n_symbols = spec.n_inputs
+        language = _Language(n_symbols, min(self.n_successors, n_symbols), generator)
+        if spec.data_kind == "images":
+            here, following = self._images(language, spec, generator)
         else:
-            length = positions[0] if positions else 1
-            text = language.write(n_samples, length, generator)
+            # A vector is a text of one symbol: the empty product is 1.
+            text = language.write(spec.n_samples, math.prod(spec.sample_shape), generator)
             here, following = text[:, :-1], text[:, 1:]
-        shape = (n_samples, *positions)
-        x = one_hot(here.reshape(shape), n_inputs)
-        return x, of_symbols(following.reshape(shape), n_inputs, labels)
+        shape = (spec.n_samples, *spec.sample_shape)
+        x = one_hot(here.reshape(shape), n_symbols)
+        return x, of_symbols(following.reshape(shape), n_symbols, spec.labels)
 
     def _images(
         self,
         language: _Language,
-        n_samples: int,
-        height: int,
-        width: int,
+        spec: SampleSpec,
         generator: np.random.Generator,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Draw symbols in rows and, for each, the symbol to its right."""
-        symbols = generator.integers(0, language.n_symbols, (n_samples, height + 1, width + 2))
+        height, width = spec.sample_shape
+        shape = spec.n_samples, height + 1, width + 2
+        symbols = generator.integers(0, language.n_symbols, shape)
         for row, column in itertools.product(range(1, height + 1), range(1, width + 2)):
             left, above = symbols[:, row, column - 1], symbols[:, row - 1, column]
             symbols[:, row, column] = language.follow(above, left, generator)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._base import LabelKind, Positions, Samples, Task, to_labels
+from ._base import Samples, Task, to_labels
+from ._spec import SampleSpec
 
 
 class MemoryTask(Task):
@@ -17,7 +18,8 @@ class MemoryTask(Task):
     its rows. A plain sample has no past: its labels are about itself. Labels of which the
     past lies before the sequence cannot be learned, only memorised.
 
-    Every position has a label.
+    Every position has a label, of what is to be remembered, centred over the samples: the
+    signs; the output where it is largest; or the numbers, at unit variance.
 
     Parameters
     ----------
@@ -30,10 +32,9 @@ class MemoryTask(Task):
     Examples
     --------
     >>> import numpy as np
-    >>> from sk_petridish.tasks import MemoryTask
-    >>> x, y = MemoryTask(lags=[2]).draw(
-    ...     5, 3, 3, "binary", np.random.default_rng(0), positions=(8,)
-    ... )
+    >>> from sk_petridish.tasks import MemoryTask, SampleSpec
+    >>> spec = SampleSpec(5, 3, 3, "binary", sample_shape=(8,))
+    >>> x, y = MemoryTask(lags=[2]).draw(spec, np.random.default_rng(0))
     >>> bool(((x[:, :-2] > 0) == y[:, 2:]).mean() > 0.9)
     True
     """
@@ -42,58 +43,23 @@ class MemoryTask(Task):
         self.lags = lags
         self.xor = xor
 
-    def draw(
-        self,
-        n_samples: int,
-        n_inputs: int,
-        n_outputs: int,
-        labels: LabelKind,
-        generator: np.random.Generator,
-        positions: Positions = (),
-    ) -> tuple[Samples, Samples]:
-        """Draw synthetic samples; see :meth:`Task.draw`.
-
-        Parameters
-        ----------
-        n_samples : int
-            How many.
-        n_inputs, n_outputs : int
-            Widths of the motif-network.
-        labels : {"binary", "class", "real"}
-            Of what is to be remembered, centred over the samples: the signs; the output
-            where it is largest; or the numbers, at unit variance.
-        generator : numpy.random.Generator
-            Where randomness comes from.
-        positions : tuple of int, default=()
-            Axes of a sample beside its features.
-
-        Returns
-        -------
-        x : ndarray of shape (n_samples, *positions, n_inputs)
-            Inputs.
-        y : ndarray of shape (n_samples, *positions, n_outputs)
-            Labels.
-
-        Raises
-        ------
-        ValueError
-            If there are no lags, or one is negative.
-        """
+    def _draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
         if not len(self.lags) or min(self.lags) < 0:
             raise ValueError(f"lags must be some whole numbers from 0 on, got {self.lags!r}.")
-        # The last axis of positions is time; a plain sample is a sequence of one.
-        *others, length = positions or (1,)
-        longest = max(self.lags) if positions else 0
-        past = generator.standard_normal((n_samples, *others, longest + length, n_inputs))
+        # The last axis of a sample is time; a vector is a sequence of one, without a past.
+        *others, length = spec.sample_shape or (1,)
+        longest = 0 if spec.data_kind == "vectors" else max(self.lags)
+        past = generator.standard_normal((spec.n_samples, *others, longest + length, spec.n_inputs))
         remembered = []
-        for output in range(n_outputs):
+        for output in range(spec.n_outputs):
             lag = min(self.lags[output % len(self.lags)], longest)
-            feature = past[..., output % n_inputs]
+            feature = past[..., output % spec.n_inputs]
             now = feature[..., longest:]
             then = feature[..., longest - lag : longest - lag + length]
             if lag == 0:  # of what is there, the product is with the next feature
-                now = past[..., longest:, (output + 1) % n_inputs]
+                now = past[..., longest:, (output + 1) % spec.n_inputs]
             remembered.append(then * now if self.xor else then)
-        x = past[..., longest:, :].reshape(n_samples, *positions, n_inputs)
-        y = np.stack(remembered, axis=-1).reshape(n_samples, *positions, n_outputs)
-        return x, to_labels(y, labels)
+        shape = (spec.n_samples, *spec.sample_shape)
+        x = past[..., longest:, :].reshape(*shape, spec.n_inputs)
+        y = np.stack(remembered, axis=-1).reshape(*shape, spec.n_outputs)
+        return x, to_labels(y, spec.labels)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._base import LabelKind, Positions, Samples, Task, of_symbols
+from ._base import Samples, Task, of_symbols
+from ._spec import LabelKind, SampleSpec
 
 
 class SampleTask(Task):
-    """Samples of the user's own data.
+    """Samples of the user's own data, drawn without replacement.
+
+    Classes become one-hot rows, for real labels at zero mean and unit variance; other
+    labels are as they are.
 
     Parameters
     ----------
@@ -30,10 +34,10 @@ class SampleTask(Task):
     >>> import numpy as np
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.preprocessing import scale
-    >>> from sk_petridish.tasks import SampleTask
+    >>> from sk_petridish.tasks import SampleSpec, SampleTask
     >>> digits, classes = load_digits(return_X_y=True)
     >>> task = SampleTask(scale(digits), classes)
-    >>> x, y = task.draw(20, 64, 10, "class", np.random.default_rng(0))
+    >>> x, y = task.draw(SampleSpec(20, 64, 10, "class"), np.random.default_rng(0))
     >>> x.shape, y.shape
     ((20, 64), (20, 10))
     """
@@ -42,47 +46,13 @@ class SampleTask(Task):
         self.X = X
         self.y = y
 
-    def draw(
-        self,
-        n_samples: int,
-        n_inputs: int,
-        n_outputs: int,
-        labels: LabelKind,
-        generator: np.random.Generator,
-        positions: Positions = (),
-    ) -> tuple[Samples, Samples]:
-        """Draw samples, without replacement; see :meth:`Task.draw`.
-
-        Parameters
-        ----------
-        n_samples : int
-            How many.
-        n_inputs, n_outputs : int
-            Widths of the motif-network.
-        labels : {"binary", "class", "real"}
-            Classes become one-hot rows, for "real" at zero mean and unit variance; other
-            labels are as they are.
-        generator : numpy.random.Generator
-            Where randomness comes from.
-        positions : tuple of int, default=()
-            Axes of a sample beside its features.
-
-        Returns
-        -------
-        x : ndarray of shape (n_samples, *positions, n_inputs)
-            Inputs.
-        y : ndarray of shape (n_samples, n_outputs) or (n_samples, *positions, n_outputs)
-            Labels.
-
-        Raises
-        ------
-        ValueError
-            If there are too few rows, or they have another shape or more classes.
-        """
+    def _draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
+        n_samples, n_outputs = spec.n_samples, spec.n_outputs
+        wanted = (*spec.sample_shape, spec.n_inputs)
         x, y = np.asarray(self.X, np.float64), np.asarray(self.y)
-        if x.shape[1:] != (*positions, n_inputs) or len(x) != len(y):
+        if x.shape[1:] != wanted or len(x) != len(y):
             raise ValueError(
-                f"The dish needs samples of shape {(*positions, n_inputs)} with labels, but "
+                f"The dish needs samples of shape {wanted} with labels, but "
                 f"SampleTask has X of shape {x.shape} and y of shape {y.shape}."
             )
         if len(x) < n_samples:
@@ -90,9 +60,11 @@ class SampleTask(Task):
         rows = generator.choice(len(x), n_samples, replace=False)
         x, y = x[rows], y[rows]
         whole = y.dtype.kind in "iu"
-        if y.shape == (n_samples,) or (whole and y.shape == (n_samples, *positions)):
-            return x, self._of_classes(y, n_outputs, labels)
-        if y.shape not in ((n_samples, n_outputs), (n_samples, *positions, n_outputs)):
+        # One label a sample, or one a position of the sample or of the output.
+        labelled = [(n_samples, *shape) for shape in ((), spec.sample_shape, spec.positions)]
+        if y.shape == (n_samples,) or (whole and y.shape in labelled):
+            return x, self._of_classes(y, n_outputs, spec.labels)
+        if y.shape not in [(*shape, n_outputs) for shape in labelled]:
             raise ValueError(
                 f"The dish has {n_outputs} outputs, but SampleTask y of shape {y.shape}."
             )

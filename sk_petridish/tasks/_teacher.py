@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._base import LabelKind, Positions, Samples, Task, to_labels
+from sk_petridish.blueprints import DataKind
+
+from ._base import Samples, Task, to_labels
+from ._spec import SampleSpec
 
 
 class TeacherTask(Task):
@@ -13,7 +16,8 @@ class TeacherTask(Task):
     Unlike the random labels of the paper, these can be learned and not only
     memorised, so a motif-network shows how well its motif fits a function. The teacher of
     plain samples has one tanh layer; that of sequences is an LSTM; that of images has two
-    3 x 3 convolutions with a tanh between them.
+    3 x 3 convolutions with a tanh between them. Labels are made of its outputs, centred over
+    the samples: their signs; the largest in each row; or themselves, at unit variance.
 
     Parameters
     ----------
@@ -26,8 +30,8 @@ class TeacherTask(Task):
     Examples
     --------
     >>> import numpy as np
-    >>> from sk_petridish.tasks import TeacherTask
-    >>> x, y = TeacherTask().draw(100, 10, 3, "class", np.random.default_rng(0))
+    >>> from sk_petridish.tasks import SampleSpec, TeacherTask
+    >>> x, y = TeacherTask().draw(SampleSpec(100, 10, 3, "class"), np.random.default_rng(0))
     >>> y.sum(axis=1).min(), y.sum(axis=1).max()
     (np.float64(1.0), np.float64(1.0))
     """
@@ -36,47 +40,15 @@ class TeacherTask(Task):
         self.n_hidden = n_hidden
         self.dense = dense
 
-    def draw(
-        self,
-        n_samples: int,
-        n_inputs: int,
-        n_outputs: int,
-        labels: LabelKind,
-        generator: np.random.Generator,
-        positions: Positions = (),
-    ) -> tuple[Samples, Samples]:
-        """Draw synthetic samples; see :meth:`Task.draw`.
-
-        Parameters
-        ----------
-        n_samples : int
-            How many.
-        n_inputs, n_outputs : int
-            Widths of the motif-network.
-        labels : {"binary", "class", "real"}
-            Of the teacher's outputs, centred over the samples: their signs; the
-            largest in each row; or themselves, at unit variance.
-        generator : numpy.random.Generator
-            Where randomness comes from, the teacher's weights too.
-        positions : tuple of int, default=()
-            Axes of a sample beside its features.
-
-        Returns
-        -------
-        x : ndarray of shape (n_samples, *positions, n_inputs)
-            Inputs.
-        y : ndarray of shape (n_samples, n_outputs) or (n_samples, *positions, n_outputs)
-            Labels.
-        """
-        teacher = (_Perceptron, _LSTM, _Convolutions)[len(positions)]
-        taught = teacher(n_inputs, self.n_hidden, n_outputs, generator)
-        x = generator.standard_normal((n_samples, *positions, n_inputs))
+    def _draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
+        taught = _TEACHERS[spec.data_kind](spec.n_inputs, self.n_hidden, spec.n_outputs, generator)
+        x = generator.standard_normal((spec.n_samples, *spec.sample_shape, spec.n_inputs))
         outputs = taught(x)
-        if not self.dense and len(positions) == 1:
+        if not self.dense and spec.data_kind == "sequences":
             outputs = outputs[:, -1]
-        if not self.dense and len(positions) == 2:
+        if not self.dense and spec.data_kind == "images":
             outputs = outputs.mean(axis=(1, 2))
-        return x, to_labels(outputs, labels)
+        return x, to_labels(outputs, spec.labels)
 
 
 class _Perceptron:
@@ -126,6 +98,13 @@ class _Convolutions:
 
     def __call__(self, x: Samples) -> Samples:
         return _patches(np.tanh(_patches(x) @ self._first)) @ self._second
+
+
+_TEACHERS: dict[DataKind, type[_Perceptron | _LSTM | _Convolutions]] = {
+    "vectors": _Perceptron,
+    "sequences": _LSTM,
+    "images": _Convolutions,
+}
 
 
 def _sigmoid(x: Samples) -> Samples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -71,8 +72,7 @@ def curves(
     Raises
     ------
     ValueError
-        If a motif is recurrent and the samples are no sequences, samples are images,
-        sequences and labels do not fit together, or the network was built for another
+        If sequences and labels do not fit together, or the network was built for another
         precision.
     """
     precision = dishes.x_train.detach().numpy().dtype
@@ -81,10 +81,6 @@ def curves(
             f"The dishes are of {precision}, but the network was built for "
             f"{network.programs.parameters.dtype}."
         )
-    if network.is_recurrent and dishes.x_train.ndim == 3:
-        raise ValueError("Recurrent motifs need sequences, but samples have no time steps.")
-    if dishes.x_train.ndim == 5:
-        raise ValueError("The kernels read vectors and sequences, not images; use engine='torch'.")
     data = dishes.x_train, dishes.y_train, dishes.x_valid, dishes.y_valid
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in data)
     run = _Run(network, dishes, np.array(checkpoints, np.int64), n_jobs, keep=keep)
@@ -120,7 +116,7 @@ class _Run:
         keep: bool,
     ) -> None:
         inner = dishes.settings.inner
-        theta_init = network.initial_weights(dishes.draw_weights)
+        theta_init = dishes.initial_weights(network)
         self._train = _Packed(dishes.x_train, dishes.y_train, inner.n_batches, inner.loss)
         self._valid = _Packed(dishes.x_valid, dishes.y_valid, 1, inner.loss)
         # The longest frames, and one more: of zeros, carried from before the first.
@@ -282,8 +278,8 @@ class _Packed:
         self._shapes = x.shape, y.shape
         self._n_batches = n_batches
         # A sample without time steps is a sequence of one.
-        n_time_steps = x.shape[2] if x.ndim == 4 else 1
-        n_scored = y.shape[2] if y.ndim == 4 else 1
+        n_time_steps = math.prod(x.shape[2:-1])
+        n_scored = math.prod(y.shape[2:-1])
         if n_scored not in (1, n_time_steps):
             raise ValueError(
                 f"Sequences have {n_time_steps} time steps, but labels {n_scored}; there is one "

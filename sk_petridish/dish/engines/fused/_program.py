@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sk_petridish.blueprints import CARRIED, INPUT, Blueprint, Node, Widths, get_operation
+from sk_petridish.blueprints import (
+    CARRIED,
+    INPUT,
+    Blueprint,
+    Node,
+    SampleShape,
+    Widths,
+    data_kind,
+    get_operation,
+)
 
 from ._instructions import (
     ADD,
@@ -48,7 +57,7 @@ class Block(NamedTuple):
     shape : tuple of int
         Its shape.
     fan_in : int
-        Width of the node's input.
+        How many numbers an output of the node is a weighted sum of.
     """
 
     key: int
@@ -87,7 +96,7 @@ class Program:
     """
 
     def __init__(self, blueprint: Blueprint, widths: Widths) -> None:
-        self._widths: list[int] = [getattr(widths, unit) for unit in blueprint.units()]
+        self._widths = [width.units(widths) for width in blueprint.widths()]
         self._keys = blueprint.weight_keys()
         self._rows = [0, *itertools.accumulate(self._widths)]
         self.out, self.n_rows = self._rows[-2:]
@@ -190,9 +199,12 @@ class Program:
             ``n_in``, the width of its input, and ``weight``, the first weight.
         """
         n_in, weight = self._widths[node.inputs[0]], self._n_weights
-        shapes = get_operation(node.operation).weight_shapes(n_in, self._widths[position])
+        operation = get_operation(node.operation)
+        attributes = operation.named(node.attributes)
+        shapes = operation.weight_shapes(n_in, self._widths[position], **attributes)
+        fan_in = operation.fan_in(n_in, **attributes)
         for role, shape in shapes.items():
-            self.blocks.append(Block(self._keys[position], role, shape, n_in))
+            self.blocks.append(Block(self._keys[position], role, shape, fan_in))
             self._n_weights += self.blocks[-1].size
         return {"n_in": n_in, "weight": weight}
 
@@ -341,6 +353,8 @@ class FusedNetwork:
         One a motif-network.
     widths : Widths
         The widths of every motif-network.
+    sample_shape : tuple of int
+        Axes of a sample beside its features.
     dtype : numpy.dtype
         Of the blueprints' parameters.
 
@@ -348,15 +362,29 @@ class FusedNetwork:
     ----------
     n_motifs : int
         Number of motif-networks.
-    is_recurrent : bool
-        Whether one of them needs sequences.
     programs : Programs
         What the kernels read.
+
+    Raises
+    ------
+    ValueError
+        If samples are images, or a motif is recurrent and they are no sequences.
     """
 
-    def __init__(self, blueprints: Sequence[Blueprint], widths: Widths, dtype: Any) -> None:
+    def __init__(
+        self,
+        blueprints: Sequence[Blueprint],
+        widths: Widths,
+        sample_shape: SampleShape,
+        dtype: Any,
+    ) -> None:
+        if data_kind(sample_shape) == "images":
+            raise ValueError(
+                "The kernels read vectors and sequences, not images; use engine='torch'."
+            )
+        for blueprint in blueprints:
+            blueprint.shapes(sample_shape)  # refuses samples that the motif has no meaning on
         self.n_motifs = len(blueprints)
-        self.is_recurrent = any(blueprint.is_recurrent for blueprint in blueprints)
         written = [Program(blueprint, widths) for blueprint in blueprints]
         # Where each weight's initial values begin: those of one key, role and shape
         # are the same for all motifs (section 3.1).

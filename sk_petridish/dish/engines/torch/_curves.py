@@ -45,17 +45,18 @@ def curves(network: Network, dishes: DishBatch, checkpoints: Sequence[int]) -> C
         batches = list(
             zip(x_train.chunk(inner.n_batches, 2), y_train.chunk(inner.n_batches, 2), strict=True)
         )
-        theta = network.initial_weights(dishes.draw_weights).requires_grad_()
+        theta = dishes.initial_weights(network).detach().requires_grad_()
         state = inner.start(theta)
         total = torch.zeros(())
         records: list[tuple[Tensor, Tensor, Tensor]] = []
         for step in range(checkpoints[-1] + 1):
             x_batch, y_batch = batches[step % inner.n_batches]
-            loss = inner.loss_function(*align_labels(network.forward(theta, x_batch), y_batch))
+            outputs = network.forward(theta, x_batch)
+            loss = inner.loss_function(*align_labels(outputs, y_batch, network.output_shape))
             kept = loss if learning else loss.detach()
             if step in checkpoints:
                 outputs = network.forward(theta if learning else theta.detach(), x_valid)
-                valid = inner.loss_function(*align_labels(outputs, y_valid))
+                valid = inner.loss_function(*align_labels(outputs, y_valid, network.output_shape))
                 records.append((kept, valid, total / step if step else kept))
             if step == checkpoints[-1]:
                 break
@@ -68,8 +69,45 @@ def curves(network: Network, dishes: DishBatch, checkpoints: Sequence[int]) -> C
         return Curves(*(torch.stack(record, dim=-1) for record in zip(*records, strict=True)))
 
 
+def tape_bytes(network: Network, dishes: DishBatch) -> int:
+    """Size of the tape that :func:`curves` leaves for the way back through all inner steps.
+
+    Parameters
+    ----------
+    network : Network
+        The motif-networks.
+    dishes : DishBatch
+        The dishes.
+
+    Returns
+    -------
+    int
+        Bytes: those that one inner step with its update leaves, times the steps.
+    """
+    inner = dishes.settings.inner
+    # n_batches divides the samples: a step's mini-batch is the first chunk.
+    x, y = (_per_motif(tensor.detach(), network) for tensor in (dishes.x_train, dishes.y_train))
+    x = x.chunk(inner.n_batches, 2)[0].clone().requires_grad_()
+    y = y.chunk(inner.n_batches, 2)[0].clone()
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        # Tensors that share their storage take its memory once.
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
+        theta = dishes.initial_weights(network).detach().requires_grad_()
+        loss = inner.loss_function(*align_labels(network.forward(theta, x), y))
+        (gradient,) = torch.autograd.grad(loss.sum(), theta, create_graph=True)
+        after = inner.update(theta, gradient, inner.start(theta), 0)
+    sizes = [tensor.untyped_storage().nbytes() for tensor in kept.values()]
+    del after
+    return sum(sizes) * inner.steps
+
+
 def _per_motif(tensor: Tensor, network: Network) -> Tensor:
-    """Give every motif-network its view of a dish's data, (n_dishes, n_motifs, ...)."""
+    """Return every motif-network's view of a dish's data, (n_dishes, n_motifs, ...)."""
     view = tensor[:, None].expand(-1, network.n_motifs, *tensor.shape[1:])
     if view.requires_grad:
         # Before the gradient is summed over motifs: one that diverged would

@@ -8,19 +8,15 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from sk_petridish.motifs import Motifs
+from sk_petridish.motifs._distributions import bin_edges, draw_between, values
 
 Tokens = NDArray[np.int64]
 
 
-class Positions:
+class TokenCodec:
     """The columns of a motif space as positions, each with the tokens that are legal there.
 
     A column of few numbers has a token for each; one of many, or of all real numbers, a
@@ -60,7 +56,7 @@ class Positions:
         self.first: Tokens = np.array([offsets[kind] for kind in kinds])
 
     def legal(self) -> NDArray[np.bool_]:
-        """Say which tokens are legal where.
+        """Return which tokens are legal where.
 
         Returns
         -------
@@ -71,7 +67,7 @@ class Positions:
         return (tokens >= 0) & (tokens < self.sizes[:, None])
 
     def penalties(self) -> torch.Tensor:
-        """Give what to add to scores of tokens, so that only legal ones are chosen.
+        """Return what is added to scores of tokens, so that only legal ones are chosen.
 
         Returns
         -------
@@ -120,7 +116,7 @@ class Positions:
         return np.stack(columns, axis=1)
 
 
-class _Grid:
+class _DiscreteColumn:
     """A column of whole steps, or of choices: a token for each number, or for neighbours."""
 
     def __init__(self, numbers: Motifs, group: Tokens) -> None:
@@ -138,13 +134,13 @@ class _Grid:
         return np.array([generator.choice(self.members[token]) for token in numbers])
 
 
-class _Line:
+class _ContinuousColumn:
     """A column of real numbers: a token for each interval."""
 
-    def __init__(self, distribution: FloatDistribution, edges: Motifs) -> None:
+    def __init__(self, distribution: BaseDistribution, edges: Motifs) -> None:
         self.distribution = distribution
         self.edges = edges
-        self.start = float(distribution.low)
+        self.start = float(edges[0])
         self.size = len(edges) - 1
 
     def number(self, values: Motifs) -> Tokens:
@@ -152,28 +148,20 @@ class _Line:
 
     def value(self, numbers: Tokens, generator: np.random.RandomState) -> Motifs:
         low, high = self.edges[numbers], self.edges[numbers + 1]
-        if self.distribution.log:
-            return np.exp(generator.uniform(np.log(low), np.log(high)))
-        return generator.uniform(low, high)
+        return draw_between(self.distribution, low, high, generator)
 
 
-def _column(distribution: BaseDistribution, n_bins: int) -> _Grid | _Line:
-    match distribution:
-        case CategoricalDistribution(choices=choices):
-            return _Grid(np.asarray(choices, dtype=np.float64), np.arange(len(choices)))
-        case FloatDistribution(low=low, high=high) | IntDistribution(low=low, high=high):
-            spread = np.geomspace if distribution.log else np.linspace
-            edges = np.asarray(spread(low, high, n_bins + 1), dtype=np.float64)
-            step = distribution.step
-            if step is None:
-                assert isinstance(distribution, FloatDistribution)
-                return _Line(distribution, edges)
-            numbers = low + step * np.arange(round((high - low) / step) + 1.0)
-            few = len(numbers) <= n_bins
-            return _Grid(numbers, np.arange(len(numbers)) if few else _interval(numbers, edges))
-    raise TypeError(f"Unknown distribution: {distribution!r}.")
+def _column(distribution: BaseDistribution, n_bins: int) -> _DiscreteColumn | _ContinuousColumn:
+    counted = values(distribution)
+    if counted is None:
+        return _ContinuousColumn(distribution, bin_edges(distribution, n_bins))
+    numbers = np.asarray(counted, dtype=np.float64)
+    # Choices have no order: each is a token, however many there are.
+    if isinstance(distribution, CategoricalDistribution) or len(numbers) <= n_bins:
+        return _DiscreteColumn(numbers, np.arange(len(numbers)))
+    return _DiscreteColumn(numbers, _interval(numbers, bin_edges(distribution, n_bins)))
 
 
 def _interval(values: Motifs, edges: Motifs) -> Tokens:
-    """Find the intervals that values lie in, the outermost of which have no end."""
+    """Return the intervals that values lie in, the outermost of which have no end."""
     return np.searchsorted(edges[1:-1], values, side="right")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sk_petridish.blueprints import Node
+from sk_petridish.blueprints import BlueprintBuilder
 
 VARIABLE, CONSTANT = "x", "constant"
 UNARY: dict[str, Callable[[float], float]] = {
@@ -97,7 +97,7 @@ class Formula:
 
 
 def arity(function: str) -> int:
-    """Give how many arguments a function takes.
+    """Return the number of arguments of a function.
 
     Parameters
     ----------
@@ -139,6 +139,7 @@ def parse(text: str) -> Formula:
 
 
 def _read(node: ast.expr) -> Formula:
+    # Python parses, and nothing is ever evaluated: whatever is not listed here is refused.
     match node:
         case ast.Name(id="x"):
             return Formula(VARIABLE)
@@ -159,15 +160,15 @@ def _read(node: ast.expr) -> Formula:
     )
 
 
-def add_nodes(formula: Formula, nodes: list[Node], x: int) -> int:
-    """Append the nodes of a formula to those of a blueprint.
+def add_formula(network: BlueprintBuilder, formula: Formula, x: int) -> int:
+    """Add the nodes of a formula to a blueprint.
 
     Parameters
     ----------
+    network : BlueprintBuilder
+        Nodes so far.
     formula : Formula
         One that depends on x.
-    nodes : list of Node
-        Nodes so far.
     x : int
         Position of the node that is x.
 
@@ -176,14 +177,12 @@ def add_nodes(formula: Formula, nodes: list[Node], x: int) -> int:
     int
         Position of the result.
     """
-
-    def add(operation: str, *inputs: int, parameters: tuple[float, ...] = ()) -> int:
-        nodes.append(Node(operation, inputs, parameters))
-        return len(nodes) - 1
+    add = network.add
 
     def operate(function: str, *parts: Formula) -> int:
         """Combine two parts, of which one may be a number."""
         first, second = parts
+        # There is no node for a number: a + x is a shift of x, a * x a scale.
         if not second.uses_x:
             number, varies = second.constant(), place(first)
             match function:
@@ -191,6 +190,7 @@ def add_nodes(formula: Formula, nodes: list[Node], x: int) -> int:
                     return add("shift", varies, parameters=(number,))
                 case "*":
                     return add("scale", varies, parameters=(number,))
+            # max(x, a) compares x with 0 * x + a, which is as wide as x.
             flat = add("scale", varies, parameters=(0.0,))
             other = add("shift", flat, parameters=(number,))
             return add(_EXTREMES[function], varies, other)
@@ -205,12 +205,14 @@ def add_nodes(formula: Formula, nodes: list[Node], x: int) -> int:
             case "sigmoid":
                 return add("sigmoid", place(part.arguments[0]), parameters=(1.0,))
             case "-":
+                # a - b = a + (-1) * b, so that sums have one form.
                 first, second = part.arguments
                 return operate("+", first, _times(-1.0, second))
             case "/":
                 first, second = part.arguments
                 if not second.uses_x:
                     return add("scale", place(first), parameters=(1 / second.constant(),))
+                # a / b = a * (1 / b)
                 inverse = add("reciprocal", place(second))
                 if not first.uses_x:
                     return add("scale", inverse, parameters=(first.constant(),))
@@ -235,7 +237,7 @@ def _times(factor: float, formula: Formula) -> Formula:
 
 
 def numbers_of(formula: Formula) -> Iterator[float]:
-    """Give the values of those parts that do not depend on x.
+    """Return the values of those parts that do not depend on x.
 
     Parameters
     ----------
@@ -250,6 +252,7 @@ def numbers_of(formula: Formula) -> Iterator[float]:
     if not formula.uses_x:
         yield formula.constant()
         return
+    # add_formula() multiplies by 1 / a where a divides.
     if formula.function == "/" and not formula.arguments[1].uses_x:
         yield Formula("/", (Formula(CONSTANT, value=1.0), formula.arguments[1])).constant()
     for part in formula.arguments:

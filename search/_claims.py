@@ -1,0 +1,81 @@
+"""Which motifs the trials of a study have, and how one gets another.
+
+Two workers may choose a motif in the same instant, and no storage of Optuna's can compare and
+set. Each therefore writes its claim first and reads the study after that. Of two claims of one
+motif one is written later; its worker reads after both are written, and sees the earlier one.
+So at least one of the two gives way, and never do both keep the motif. Both may give way:
+then they claim the next candidate, and the motif may be suggested later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from sk_petridish._compat._optuna import all_trials, id_of
+from sk_petridish.motifs import Motifs, MotifSpace
+
+from ._optuna import row_of_trial
+from ._reclaim import is_reclaimed
+from ._trial_attributes import claim_of, write_claim
+
+
+class Claims:
+    """Reads and claims the motifs of trials.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        Decides which rows are one network.
+    """
+
+    def __init__(self, motif_space: MotifSpace) -> None:
+        self.motif_space = motif_space
+        # Keys need blueprints, and every trial of a study is looked at for every suggestion.
+        self._keys: dict[bytes, Hashable] = {}
+        self._motifs: dict[object, Motifs | None] = {}
+
+    def with_motifs(self, trials: Iterable[FrozenTrial]) -> Iterator[tuple[FrozenTrial, Motifs]]:
+        """Yield trials with the motif that each has or claims, leaving out those without."""
+        for trial in trials:
+            motif = self._motif(trial)
+            if motif is not None:
+                yield trial, motif
+
+    def taken(self, trials: Iterable[FrozenTrial], trial: FrozenTrial) -> set[Hashable]:
+        """Return the keys of all motifs that trials other than a certain one have."""
+        # What a dead worker had is free again; failed and pruned trials keep theirs.
+        others = [
+            other for other in trials if other.number != trial.number and not is_reclaimed(other)
+        ]
+        return {self.key(motif) for _, motif in self.with_motifs(others)}
+
+    def claim(self, study: Study, trial: FrozenTrial, motif: Motifs) -> list[FrozenTrial]:
+        """Claim a motif for a trial, and return the trials of the study as they are then.
+
+        The motif is the trial's unless another has it in what is returned.
+        """
+        write_claim(study, trial, motif)
+        # To be read after writing, never before: see the top of the file.
+        return all_trials(study)
+
+    def key(self, motif: Motifs) -> Hashable:
+        """Return what is the same for all rows of one network."""
+        text = motif.tobytes()
+        if text not in self._keys:
+            (self._keys[text],) = self.motif_space.canonical_keys(motif[None])
+        return self._keys[text]
+
+    def _motif(self, trial: FrozenTrial) -> Motifs | None:
+        if not trial.state.is_finished():
+            # Parameters are written after the claim that holds, and one by one.
+            motif = row_of_trial(self.motif_space, trial)
+            return claim_of(trial) if motif is None else motif
+        # Finished trials do not change. The time tells apart trials of several studies in
+        # memory, where identifiers begin anew.
+        key = (id_of(trial), trial.datetime_complete)
+        if key not in self._motifs:
+            self._motifs[key] = row_of_trial(self.motif_space, trial)
+        return self._motifs[key]

@@ -1,0 +1,105 @@
+"""Blueprints that were made of rows, kept for the next one who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_petridish.blueprints import NetworkSpec
+
+# All 15,625 convolutional cells have room, so that going through their table a second time
+# finds them. A blueprint of the package's spaces takes 1 to 8 kB: at most about 130 MB.
+_SIZE = 2**14
+
+
+@dataclass(frozen=True, slots=True)
+class MemoKey:
+    """A row of a space, by value.
+
+    Spaces are cloned at every fit, so that the key names no space but its class and
+    parameters: clones share what is remembered, and a space whose parameters are set anew
+    asks for something else.
+
+    Parameters
+    ----------
+    space : type
+        Class of the space.
+    parameters : hashable
+        Its parameters, :func:`frozen`.
+    row : bytes
+        The row, copied: the user's array may change.
+    make : callable
+        ``make(row)`` returns the blueprint; not part of the key.
+    """
+
+    space: type
+    parameters: Hashable
+    row: bytes
+    make: Callable[[NDArray[np.float64]], NetworkSpec] = field(compare=False)
+
+
+# functools' cache is safe in threads and behind a fork, and belongs to no space: nothing of
+# it is pickled, copied or saved.
+@lru_cache(maxsize=_SIZE)
+def remembered(key: MemoKey) -> NetworkSpec:
+    """Return the blueprint of a row, made at most once while it is remembered.
+
+    Parameters
+    ----------
+    key : MemoKey
+        The row.
+
+    Returns
+    -------
+    Blueprint or ModuleBlueprint
+        The row's; immutable, since it is shared.
+    """
+    # An array of bytes is read-only, so that no blueprint can be made of a changing row.
+    return key.make(np.frombuffer(key.row))
+
+
+class _Identity:
+    """An object that equals nothing but itself; being held, its address is not reused."""
+
+    def __init__(self, held: object) -> None:
+        self._held = held
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self._held is other._held
+
+    def __hash__(self) -> int:
+        return id(self._held)
+
+
+def frozen(value: Any) -> Hashable:
+    """Return something hashable that is equal for equal parameters.
+
+    Parameters
+    ----------
+    value : object
+        A parameter, or several in a container.
+
+    Returns
+    -------
+    hashable
+        Containers by their contents, what is hashable as it is, and other objects, such as
+        arrays, by identity.
+    """
+    match value:
+        case dict():
+            return dict, tuple((name, frozen(one)) for name, one in value.items())
+        case list() | tuple():
+            return type(value), tuple(frozen(one) for one in value)
+        case set():
+            return frozenset(value)
+    try:
+        hash(value)
+    except TypeError:
+        return _Identity(value)
+    # 1, 1.0 and True are equal and need not mean the same.
+    return type(value), value

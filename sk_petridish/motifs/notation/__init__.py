@@ -1,0 +1,1 @@
+"""Motifs as people write them: formulas and recipes."""

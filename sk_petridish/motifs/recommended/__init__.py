@@ -1,0 +1,1 @@
+"""Dish settings that were published or measured, family by family."""
