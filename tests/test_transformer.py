@@ -229,7 +229,7 @@ def test_zero_cost_measures_come_behind_the_losses():
     np.testing.assert_array_equal(features[:, : losses.shape[1]], losses)
     assert len(names) == features.shape[1] == losses.shape[1] + 4 * len(ZERO_COST)
     firsts = names[losses.shape[1] :: len(ZERO_COST)]
-    assert firsts == ["a_0_gradient", "a_1_gradient", "b_0_gradient", "b_1_gradient"]
+    assert firsts == ["a_0_grad_norm", "a_1_grad_norm", "b_0_grad_norm", "b_1_grad_norm"]
     alone = bank(zero_cost=True, curves=()).fit(SLOPES)
     np.testing.assert_array_equal(alone.transform(SLOPES), features[:, losses.shape[1] :])
     with pytest.raises(ValueError, match="curves must name some"):

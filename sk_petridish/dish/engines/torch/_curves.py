@@ -98,7 +98,8 @@ def tape_bytes(network: Network, dishes: DishBatch) -> int:
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
         theta = dishes.initial_weights(network).detach().requires_grad_()
-        loss = inner.loss_function(*align_labels(network.forward(theta, x), y))
+        outputs = network.forward(theta, x)
+        loss = inner.loss_function(*align_labels(outputs, y, network.output_shape))
         (gradient,) = torch.autograd.grad(loss.sum(), theta, create_graph=True)
         after = inner.update(theta, gradient, inner.start(theta), 0)
     sizes = [tensor.untyped_storage().nbytes() for tensor in kept.values()]
