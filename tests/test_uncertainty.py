@@ -10,10 +10,8 @@ from scipy.stats import norm
 from small_regressors import fast
 
 from sk_petridish.dish import DishEnsemble, predict_losses
-from sk_petridish.estimators._evaluated_motifs import EvaluatedMotifs
 from sk_petridish.estimators._splits import draw_left_out
 from sk_petridish.estimators._uncertainty import (
-    OutOfBag,
     SpreadCalibration,
     calibrate_spread,
     out_of_bag,
@@ -99,8 +97,8 @@ def simulate(n, n_dishes, *, floor, factor, seed):
 @pytest.mark.parametrize(("floor", "factor"), [(2.0, 0.5), (0.5, 2.0), (0.01, 1.0)])
 def test_the_calibration_is_found_where_there_is_enough_to_find_it(floor, factor):
     truth, losses = simulate(4000, 9, floor=floor, factor=factor, seed=0)
-    unseen = OutOfBag(losses.mean(axis=0), spread_over_dishes(losses))
-    found = calibrate_spread(unseen, EvaluatedMotifs(None, truth, np.ones(4000)), truth.std())
+    errors, spread = losses.mean(axis=0) - truth, spread_over_dishes(losses)
+    found = calibrate_spread(errors, spread, np.ones(4000), truth.std())
     assert found.factor == pytest.approx(factor, rel=0.15)
     assert found.floor == pytest.approx(floor, rel=0.15, abs=0.1)
 
@@ -111,18 +109,15 @@ def test_on_a_handful_of_motifs_coverage_is_near_what_it_says(scale):
     for seed in range(200):
         truth, losses = simulate(30, 5, floor=0.7, factor=0.7, seed=seed)
         truth, losses = scale * truth, scale * losses
-        unseen = OutOfBag(losses.mean(axis=0)[:15], spread_over_dishes(losses)[:15])
-        found = calibrate_spread(
-            unseen, EvaluatedMotifs(None, truth[:15], np.ones(15)), truth[:15].std()
-        )
-        std = found.std(spread_over_dishes(losses)[15:])
+        errors, spread = losses.mean(axis=0) - truth, spread_over_dishes(losses)
+        found = calibrate_spread(errors[:15], spread[:15], np.ones(15), truth[:15].std())
+        std = found.std(spread[15:])
         covered.append(np.abs(losses.mean(axis=0)[15:] - truth[15:]) < norm.ppf(0.95) * std)
     assert np.mean(covered) == pytest.approx(0.9, abs=0.06)
 
 
 def test_errors_of_zero_have_a_spread_all_the_same():
-    unseen = OutOfBag(np.arange(5.0), np.zeros(5))
-    found = calibrate_spread(unseen, EvaluatedMotifs(None, np.arange(5.0), np.ones(5)), 1.4)
+    found = calibrate_spread(np.zeros(5), np.zeros(5), np.ones(5), 1.4)
     assert 0 < found.floor < 0.01
     assert np.isfinite(found.factor)
 
@@ -132,6 +127,5 @@ def test_motifs_that_were_not_left_out_have_no_out_of_bag_prediction():
     unseen = out_of_bag(np.array([[1.0, 2.0, 3.0], [3.0, 4.0, 5.0]]), left_out)
     np.testing.assert_array_equal(unseen.prediction, [2.0, np.nan, np.nan])
     np.testing.assert_array_equal(unseen.spread, [np.sqrt(2), np.nan, np.nan])
-    assert calibrate_spread(
-        OutOfBag(np.full(3, np.nan), np.full(3, np.nan)), EvaluatedMotifs(None, None, None), 1.0
-    ) == SpreadCalibration(1.0, 0.0)
+    none = np.full(3, np.nan)
+    assert calibrate_spread(none, none, np.ones(3), 1.0) == SpreadCalibration(1.0, 0.0)

@@ -128,7 +128,8 @@ class FitData:
         usable = converged if converged.any() else ~converged
         predicted = self.scale.inverse_transform(readout.predict(statistic))
         unseen = out_of_bag(predicted[usable], self.left_out[usable])
-        spread = calibrate_spread(unseen, self.truth, self.scale.std)
+        errors = unseen.prediction - self.truth.y
+        spread = calibrate_spread(errors, unseen.spread, self.truth.weights, self.scale.std)
         return FitResult(judged, statistic, self.scale, unseen.prediction, spread)
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ._evaluated_motifs import EvaluatedMotifs, Losses
+from ._evaluated_motifs import Losses
 from ._splits import Mask
 
 
@@ -78,16 +78,18 @@ class SpreadCalibration(NamedTuple):
 
 
 def calibrate_spread(
-    out_of_bag: OutOfBag, truth: EvaluatedMotifs, scale: float
+    errors: Losses, spread: Losses, weights: Losses, scale: float
 ) -> SpreadCalibration:
     """Find the most likely calibration, given errors on motifs that dishes did not see.
 
     Parameters
     ----------
-    out_of_bag : OutOfBag
-        What was predicted of them.
-    truth : EvaluatedMotifs
-        Their losses and weights.
+    errors : ndarray of shape (n_motifs,)
+        How far predictions out of the bag were off; NaN where there was none.
+    spread : ndarray of shape (n_motifs,)
+        Standard deviation of these predictions over the dishes.
+    weights : ndarray of shape (n_motifs,)
+        How often each motif counts.
     scale : float
         Standard deviation of the losses.
 
@@ -96,11 +98,11 @@ def calibrate_spread(
     SpreadCalibration
         The identity, where nothing was left out.
     """
-    known = np.isfinite(out_of_bag.prediction)
+    known = np.isfinite(errors)
     if not known.any():
         return SpreadCalibration()
-    squared = ((out_of_bag.prediction - truth.y)[known] / scale) ** 2
-    spread, weights = out_of_bag.spread[known] / scale, truth.weights[known]
+    squared = (errors[known] / scale) ** 2
+    spread, weights = spread[known] / scale, weights[known]
 
     def surprise(logs: NDArray[np.float64]) -> float:
         factor, floor = np.exp(logs)
