@@ -10,11 +10,12 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.base import clone
 
-from sk_petridish import make_surrogate
+from sk_petridish import PetriDishRegressor, PetriDishTransformer, make_surrogate
 from sk_petridish.blueprints import BlueprintBuilder
 from sk_petridish.motifs import ConvCell, ModuleMotif, MotifSpace, RecurrentCell, SigmoidSlope
 from sk_petridish.motifs._memo import remembered
 from sk_petridish.search import PetriDishSampler
+from sk_petridish.tasks import GaussianTask
 
 MADE = []
 
@@ -225,3 +226,34 @@ def test_a_search_makes_one_blueprint_of_a_row(monkeypatch):
     study.optimize(lambda trial: 0.01 * space.suggest(trial).sum(), n_trials=8)
     assert len(made) >= 20
     assert len(set(made)) == len(made)
+
+
+class Reducing(MotifSpace):
+    """A convolution of some stride, behind which channels are twice as many."""
+
+    row_description = "A row of X is one motif: the size of a convolution's kernel."
+    data_kind = "images"
+
+    def _search_space(self):
+        return {"kernel_size": CategoricalDistribution((1, 3, 5))}
+
+    def _blueprint(self, row):
+        network = BlueprintBuilder()
+        stem = network.add("conv_3x3", network.input, units="n_hidden")
+        size = int(row[0])
+        half = network.add("conv", stem, units="n_hidden", factor=2, attributes=(size, 2))
+        network.add("linear", network.add("relu", half), units="n_outputs")
+        return network.build()
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_dishes_have_labels_for_the_positions_behind_a_reduction(dense):
+    dish = PetriDishRegressor(
+        Reducing(), task=GaussianTask(dense=dense), n_hidden=2, n_dishes=1, image_size=6,
+        inner_steps=4, max_iter=1, max_outer_loss=4.0, random_state=0,
+    )  # fmt: skip
+    X = [[1], [3], [5]]
+    assert np.isfinite(dish.fit(X, [0.3, 0.1, 0.2]).predict(X)).all()
+    assert dish.dishes_[0].y_train.shape[1:-1] == ((3, 3) if dense else ())
+    measured = PetriDishTransformer(Reducing(), dishes=[("small", dish)]).fit_transform(X)
+    assert len(np.unique(measured, axis=0)) == 3

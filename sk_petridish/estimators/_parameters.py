@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 from skorch.callbacks import Callback
 
 from sk_petridish._compat._sklearn import Interval, StrOptions
-from sk_petridish.blueprints import Widths
+from sk_petridish.blueprints import Blueprint, NetworkSpec, SampleShape, Widths
 from sk_petridish.dish import (
     AUTO,
     ENGINE_NAMES,
@@ -204,9 +204,12 @@ def _setting(params: DishParameters, space: MotifSpace, name: str) -> Any:
     return (PAPER | space.recommended())[name] if value is None else value
 
 
-def dish_settings(params: DishParameters, space: MotifSpace) -> DishSettings:
-    """Return what all dishes of an estimator have in common."""
+def dish_settings(
+    params: DishParameters, space: MotifSpace, blueprint: NetworkSpec
+) -> DishSettings:
+    """Return what all dishes of an estimator have in common; any motif's blueprint will do."""
     setting = partial(_setting, params, space)
+    sample_shape = _sample_shape(params, space)
     n_synthetic, n_batches = setting("n_synthetic"), setting("n_batches")
     if n_synthetic % n_batches:
         raise ValueError(
@@ -229,11 +232,24 @@ def dish_settings(params: DishParameters, space: MotifSpace) -> DishSettings:
             n_batches=n_batches,
         ),
         statistic=setting("statistic"),
-        sample_shape=_sample_shape(params, space),
+        sample_shape=sample_shape,
+        output_shape=_output_shape(blueprint, sample_shape),
     )
 
 
-def _sample_shape(params: DishParameters, space: MotifSpace) -> tuple[int, ...]:
+def _output_shape(blueprint: NetworkSpec, sample_shape: SampleShape) -> SampleShape | None:
+    """Return the axes of an output beside its units, where these are not the sample's.
+
+    Labels of every position are drawn for the positions that there are behind reductions. A
+    module does not say what it does.
+    """
+    if not isinstance(blueprint, Blueprint):
+        return None
+    shape = blueprint.shapes(sample_shape)[-1]
+    return None if shape == sample_shape else shape
+
+
+def _sample_shape(params: DishParameters, space: MotifSpace) -> SampleShape:
     """Return the axes of a sample beside its features, as the motifs need them."""
     setting = partial(_setting, params, space)
     match space.data_kind:
@@ -282,7 +298,10 @@ def draw_seeds(params: DishParameters) -> list[int]:
     return seeds
 
 
-def draw_ensemble(params: DishParameters, space: MotifSpace) -> DishEnsemble:
+def draw_ensemble(
+    params: DishParameters, space: MotifSpace, blueprint: NetworkSpec
+) -> DishEnsemble:
     """Draw the dishes from which an estimator's learning starts."""
     _, _, *seeds = draw_seeds(params)
-    return DishEnsemble.draw(dish_settings(params, space), seeds, engine_options(params))
+    settings = dish_settings(params, space, blueprint)
+    return DishEnsemble.draw(settings, seeds, engine_options(params))

@@ -437,8 +437,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         """Learn from motifs with losses, anew or from the dishes that there are."""
         truth = join_repeats(self.motif_space_, evaluated)
         check_ordering(truth.y)
-        settings, callbacks = dish_settings(self, self.motif_space_), self._callbacks()
-        loop = outer_loop(self, self.motif_space_)
+        blueprints = self.motif_space_.blueprints(truth.X)
+        settings = dish_settings(self, self.motif_space_, blueprints[0])
+        loop, callbacks = outer_loop(self, self.motif_space_), self._callbacks()
         batch_seed, split_seed, *seeds = draw_seeds(self)
         engine = engine_options(self)
         ensemble = (
@@ -447,7 +448,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
             else DishEnsemble.draw(settings, seeds, engine)
         )
         data = FitData(
-            self.motif_space_.blueprints(truth.X),
+            blueprints,
             truth,
             self._draw_left_out(truth, np.random.RandomState(split_seed), goes_on=goes_on),
             ensemble,

@@ -197,6 +197,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         validate_weights(sample_weight, rows)
         self.motif_space_ = self._space(rows.shape[1])
         self.motif_space_.validate(rows)
+        (blueprint,) = self.motif_space_.blueprints(rows[:1])
         prototypes = self._prototypes()
         context = self._init_callback_context(max_subtasks=len(prototypes))
         hooks = FitHooks(self, X=X, y=y)
@@ -207,7 +208,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
             # A regressor that learns tells callbacks of its own steps.
             with task.propagate_callback_context(prototype) if self.learn else nullcontext():
                 hooks.begin(task)
-                ensemble = draw_ensemble(prototype, self.motif_space_)
+                ensemble = draw_ensemble(prototype, self.motif_space_, blueprint)
                 if self.learn:
                     learned = prototype.fit(X, y, sample_weight=sample_weight).dishes_
                     ensemble = replace(ensemble, dishes=learned)
