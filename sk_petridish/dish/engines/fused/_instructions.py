@@ -339,6 +339,7 @@ def _linear(
 ) -> None:
     """Compute y = x W + bias, from the operand in one array to the result in another."""
     n_out = n // row
+    # The weights lie row by row, W[i, j] at i * n_out + j, and the bias behind them.
     bias = weight + n_in * n_out
     for s in range(0, row, n_lanes(xs)):
         for j in range(n_out):
@@ -412,6 +413,7 @@ def _linear_weights(
     row: int, n_in: int, xs: Any, a: int, ys: Any, y: int, n: int, gradient: Any, weight: int
 ) -> None:
     """Add the products of x and y, summed over samples, to the gradient."""
+    # dL/dW[i, j] is the sum over samples of x_i y_j*: four of these are reduced together.
     n_products, stop = n_in * (n // row), y + n
     i, j = a, y
     for first in range(0, n_products - 3, 4):

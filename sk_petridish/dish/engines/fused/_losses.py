@@ -25,6 +25,17 @@ from ._vectors import (
 
 BCE, CROSS_ENTROPY, MSE = range(3)
 
+# With outputs z, labels y, the weight w of a sample, z' the tangent of z, and p the
+# prediction, sigmoid(z) or softmax(z):
+#
+# BCE            L = w (max(z, 0) - y z + log(1 + exp(-|z|)))   dL/dz = w (p - y)
+#                (dL/dz)' = w p (1 - p) z'                     (dL/dy)' = -w z'
+# CROSS_ENTROPY  L = w sum_j y_j (log sum_k exp z_k - z_j)      dL/dz_j = w (p_j Y - y_j), Y = sum y
+#                (dL/dz_j)' = w Y p_j (z_j' - d), (dL/dy_j)' = -w (z_j' - d), d = sum_k p_k z_k'
+# MSE            L = w (z - y)^2      dL/dz = 2 w (z - y)     (dL/dz)' = 2 w z' = -(dL/dy)'
+#
+# Labels need derivatives of their own since the outer loop may learn them.
+
 # So many factors between 1 and 2 in every lane, of 24 at most, have a product that is
 # finite in float64, as those of one lane have in float32.
 _FACTORS = 40
@@ -117,6 +128,7 @@ def loss_jvp(
             moving, adjoint = load(tangents, i), load(adjoints, i)
             if kind == BCE:
                 tail = exp_of_negative(-absolute(load(z, i)))
+                # p (1 - p) = t / (1 + t)^2 with t = exp(-|z|), precise at both ends.
                 slope = tail / ((1.0 + tail) * (1.0 + tail))
                 moved = part * slope * moving + adjoint * ride
                 on_label = part * (moving + load(z, i) * ride)
@@ -189,6 +201,7 @@ def _log_of_sum(n_out: int, row: int, s: int, z: Any) -> Any:
 @inlined
 def _cross_entropy(n_out: int, row: int, s: int, z: Any, y: Any, part: Any, adjoints: Any) -> Any:
     mass, level = _sum(n_out, row, s, y), _log_of_sum(n_out, row, s, z)
+    # Labels need not add up to one while they are learned: hence the mass.
     out = broadcast(z, 0.0)
     for j in range(n_out):
         surprise, label = level - load(z, j * row + s), load(y, j * row + s)

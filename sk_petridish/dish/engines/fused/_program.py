@@ -261,6 +261,8 @@ def _scale(program: Program, position: int, node: Node) -> None:
     _scaled(program, position, program.operands(node)[0], node.parameters[0])
 
 
+# Few instructions make many operations: each kernel has four versions (forward, adjoint and
+# the tangents of both), all of which must be right.
 def _scaled(
     program: Program, position: int, operand: int, factor: float, *, out: int | None = None
 ) -> int:

@@ -346,6 +346,8 @@ def _reverse_sweep(
     _clear(back.first, n)
     _clear(back.second, n)
     _clear(back.direction, n)
+    # Losses at step t were computed from theta_t, before its update: so the update t is
+    # undone first, and its gradient's adjoint is the direction of the derivative at theta_t.
     for step in range(plan.steps, -1, -1):
         if step < plan.steps:
             trajectory = offset(work.trajectory, N_KEPT * n * step)
@@ -421,6 +423,8 @@ def differentiate(
         theta = offset(address(theta_init), d * plan.n_initial)
         for m in range(begin, min(begin + n_summed, plan.n_motifs)):
             motif, network = _motif(programs, plan, m, train, valid), d * plan.n_motifs + m
+            # theta_t cannot be computed from theta_(t+1), so training runs again forwards
+            # and notes down what the sweep needs of every update.
             _begin(programs, m, theta, work, motif.n_weights)
             _replay_training(plan, motif, network, seen, train.n_batches, gradients, scratch, work)
             _clear(own, n_data)
