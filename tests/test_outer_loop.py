@@ -213,7 +213,12 @@ def stop():
 
 
 def press_ctrl_c():
-    signal.raise_signal(signal.SIGINT)
+    # With the handler that Python sets; processes of pytest-xdist ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def like_other_callbacks_of_skorch():

@@ -54,4 +54,4 @@ class RandomSearch(Proposer):
         ndarray of shape (n_batch, n_features)
             Legal motifs.
         """
-        return self._random(n, generator)
+        yield from self._random(n, generator)
