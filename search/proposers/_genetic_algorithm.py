@@ -69,24 +69,7 @@ class GeneticAlgorithm(Proposer):
         generator: np.random.RandomState,
         surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
-        """Yield batches of motifs; the surrogate is not asked.
-
-        Parameters
-        ----------
-        n : int
-            How many motifs are wanted.
-        history : History
-            What was evaluated.
-        generator : RandomState
-            Source of randomness.
-        surrogate : fitted regressor or None
-            Ignored.
-
-        Yields
-        ------
-        ndarray of shape (n_batch, n_features)
-            Legal motifs.
-        """
+        # The surrogate is not asked.
         parents = history.best(self.n_parents)
         while len(parents):
             mothers, fathers = parents[generator.randint(len(parents), size=(2, n))]

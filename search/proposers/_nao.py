@@ -115,24 +115,7 @@ class NAO(Proposer):
         generator: np.random.RandomState,
         surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
-        """Yield batches of motifs; the surrogate is not asked.
-
-        Parameters
-        ----------
-        n : int
-            How many motifs are wanted.
-        history : History
-            What was evaluated.
-        generator : RandomState
-            Source of randomness.
-        surrogate : fitted regressor or None
-            Ignored.
-
-        Yields
-        ------
-        ndarray of shape (n_batch, n_features)
-            Legal motifs.
-        """
+        # The surrogate is not asked.
         known = history.known()
         if not len(known.y):
             return

@@ -106,24 +106,7 @@ class ReinforceController(Proposer):
         generator: np.random.RandomState,
         surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
-        """Yield batches of motifs; the surrogate is not asked.
-
-        Parameters
-        ----------
-        n : int
-            How many motifs are wanted.
-        history : History
-            What was evaluated.
-        generator : RandomState
-            Source of randomness.
-        surrogate : fitted regressor or None
-            Ignored.
-
-        Yields
-        ------
-        ndarray of shape (n_batch, n_features)
-            Legal motifs.
-        """
+        # The surrogate is not asked.
         codec = TokenCodec(self.motif_space.search_space(), self.n_bins)
         dice = torch.Generator().manual_seed(int(generator.randint(2**31 - 1)))
         with one_torch_thread():

@@ -54,24 +54,7 @@ class SamplerProposer(Proposer):
         generator: np.random.RandomState,
         surrogate: RegressorMixin | None,
     ) -> Iterator[Motifs]:
-        """Yield batches of motifs; the surrogate is not asked.
-
-        Parameters
-        ----------
-        n : int
-            How many motifs are wanted.
-        history : History
-            What was evaluated.
-        generator : RandomState
-            Source of randomness.
-        surrogate : fitted regressor or None
-            Ignored.
-
-        Yields
-        ------
-        ndarray of shape (n_batch, n_features)
-            Legal motifs.
-        """
+        # The surrogate is not asked.
         study = quiet_study(self.sampler(seed=generator.randint(2**31 - 1)))
         distributions = self.motif_space.search_space()
         known = history.known()
