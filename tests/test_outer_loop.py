@@ -212,13 +212,16 @@ def stop():
     raise StopLearning
 
 
-def press_ctrl_c():
-    # With the handler that Python sets; processes of pytest-xdist ignore the signal.
+@pytest.fixture(autouse=True)
+def hear_ctrl_c():
+    """Set the handler that Python has: processes of pytest-xdist ignore the signal."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def press_ctrl_c():
+    signal.raise_signal(signal.SIGINT)
 
 
 def like_other_callbacks_of_skorch():

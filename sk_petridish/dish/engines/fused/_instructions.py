@@ -15,30 +15,45 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ._compile import compiled, inlined
-from ._functions import expm1_of_negative, exponential, sigmoid, softplus, tanh
-from ._vectors import (
-    absolute,
-    add_reduced,
-    broadcast,
-    constant,
-    load,
-    n_lanes,
-    reduce_add,
-    select_positive,
-    sqrt,
-    store,
+from ._kernels import (
+    accumulate_rows,
+    activate,
+    activate_back,
+    activate_back_jvp,
+    activate_jvp,
+    add,
+    add_back,
+    add_bias,
+    blend,
+    blend_back,
+    blend_jvp,
+    linear,
+    linear_back,
+    linear_bias,
+    linear_more,
+    linear_weights,
+    multiply,
+    multiply_back,
+    multiply_jvp,
+    project,
 )
-
-LINEAR, PROJECT, BIAS, ADD, MULTIPLY, BLEND = range(6)
-SIGMOID, TANH, LEAKY_RELU, ELU, SOFTPLUS, EXP, SQRT, RECIPROCAL, SHIFT = range(6, 15)
-"""Instructions. PROJECT is LINEAR without the bias, which is BIAS without the rest. An ADD
-is scaled, by which a mean is made of it, or a multiple of one operand."""
-
-# Columns of the table of instructions: which one it is; the first row of its result, and
-# how many it has; the first rows of its operands, and how many the first of them has; and
-# its first weight.
-CODE, OUT, N_OUT, FIRST, SECOND, THIRD, N_IN, WEIGHT = range(8)
-N_COLUMNS = 8
+from ._opcodes import (
+    ADD,
+    BIAS,
+    BLEND,
+    CODE,
+    FIRST,
+    LINEAR,
+    MULTIPLY,
+    N_COLUMNS,
+    N_IN,
+    N_OUT,
+    OUT,
+    PROJECT,
+    SECOND,
+    THIRD,
+    WEIGHT,
+)
 
 
 class Code(NamedTuple):
@@ -194,19 +209,19 @@ def forward(code: Any, at: Any, theta: Any, values: Any) -> None:
         for k in range(code.first, code.last):
             op = _decode(code, at, t, k)
             if op.kind == LINEAR:
-                _linear(at.row, op.n_in, theta, op.weight, values, op.a, values, op.y, op.n)
+                linear(at.row, op.n_in, theta, op.weight, values, op.a, values, op.y, op.n)
             elif op.kind == PROJECT:
-                _project(at.row, op.n_in, theta, op.weight, values, op.a, values, op.y, op.n)
+                project(at.row, op.n_in, theta, op.weight, values, op.a, values, op.y, op.n)
             elif op.kind == BIAS:
-                _bias(at.row, theta, op.weight, values, op.a, op.y, op.n)
+                add_bias(at.row, theta, op.weight, values, op.a, op.y, op.n)
             elif op.kind == ADD:
-                _add(op.number, values, op.a, op.b, op.y, op.n)
+                add(op.number, values, op.a, op.b, op.y, op.n)
             elif op.kind == MULTIPLY:
-                _multiply(values, op.a, op.b, op.y, op.n)
+                multiply(values, op.a, op.b, op.y, op.n)
             elif op.kind == BLEND:
-                _blend(values, op.a, op.b, op.c, op.y, op.n)
+                blend(values, op.a, op.b, op.c, op.y, op.n)
             else:
-                _activate(op.kind, op.number, values, op.a, op.y, op.n)
+                activate(op.kind, op.number, values, op.a, op.y, op.n)
 
 
 @compiled
@@ -222,28 +237,28 @@ def backward(
             op = _decode(code, at, t, k)
             if op.kind <= PROJECT:
                 if training:
-                    _linear_weights(
+                    linear_weights(
                         at.row, op.n_in, values, op.a, adjoints, op.y, op.n, gradient, op.weight
                     )
                     if op.kind == LINEAR:
                         bias = op.weight + op.n_in * (op.n // at.row)
-                        _linear_bias(at.row, adjoints, op.y, op.n, gradient, bias)
+                        linear_bias(at.row, adjoints, op.y, op.n, gradient, bias)
                 if not op.reads_input:
-                    _linear_back(
+                    linear_back(
                         at.row, op.n_in, theta, op.weight, adjoints, op.y, adjoints, op.a, op.n
                     )
             elif op.kind == BIAS:
                 if training:
-                    _linear_bias(at.row, adjoints, op.y, op.n, gradient, op.weight)
-                _accumulate_rows(adjoints, op.a, op.y, op.n)
+                    linear_bias(at.row, adjoints, op.y, op.n, gradient, op.weight)
+                accumulate_rows(adjoints, op.a, op.y, op.n)
             elif op.kind == ADD:
-                _add_back(op.number, adjoints, op.a, op.b, op.y, op.n)
+                add_back(op.number, adjoints, op.a, op.b, op.y, op.n)
             elif op.kind == MULTIPLY:
-                _multiply_back(values, adjoints, op.y, adjoints, op.a, op.b, op.n)
+                multiply_back(values, adjoints, op.y, adjoints, op.a, op.b, op.n)
             elif op.kind == BLEND:
-                _blend_back(1.0, values, adjoints, op.y, adjoints, op.a, op.b, op.c, op.n)
+                blend_back(1.0, values, adjoints, op.y, adjoints, op.a, op.b, op.c, op.n)
             else:
-                _activate_back(op.kind, op.number, values, adjoints, op.a, op.y, op.n)
+                activate_back(op.kind, op.number, values, adjoints, op.a, op.y, op.n)
 
 
 @compiled
@@ -254,25 +269,25 @@ def forward_jvp(code: Any, at: Any, theta: Any, direction: Any, values: Any, tan
             op = _decode(code, at, t, k)
             if op.kind <= PROJECT:
                 if op.kind == LINEAR:
-                    _linear(
+                    linear(
                         at.row, op.n_in, direction, op.weight, values, op.a, tangents, op.y, op.n
                     )
                 else:
-                    _project(
+                    project(
                         at.row, op.n_in, direction, op.weight, values, op.a, tangents, op.y, op.n
                     )
                 if not op.reads_input:  # which does not move
-                    _linear_more(at.row, op.n_in, theta, op.weight, tangents, op.a, op.y, op.n)
+                    linear_more(at.row, op.n_in, theta, op.weight, tangents, op.a, op.y, op.n)
             elif op.kind == BIAS:
-                _bias(at.row, direction, op.weight, tangents, op.a, op.y, op.n)
+                add_bias(at.row, direction, op.weight, tangents, op.a, op.y, op.n)
             elif op.kind == ADD:
-                _add(op.number, tangents, op.a, op.b, op.y, op.n)
+                add(op.number, tangents, op.a, op.b, op.y, op.n)
             elif op.kind == MULTIPLY:
-                _multiply_jvp(values, tangents, op.a, op.b, op.y, op.n)
+                multiply_jvp(values, tangents, op.a, op.b, op.y, op.n)
             elif op.kind == BLEND:
-                _blend_jvp(values, tangents, op.a, op.b, op.c, op.y, op.n)
+                blend_jvp(values, tangents, op.a, op.b, op.c, op.y, op.n)
             else:
-                _activate_jvp(op.kind, op.number, values, tangents, op.a, op.y, op.n)
+                activate_jvp(op.kind, op.number, values, tangents, op.a, op.y, op.n)
 
 
 @compiled
@@ -293,13 +308,13 @@ def backward_jvp(
             op = _decode(code, at, t, k)
             # The product rule: each derivative with one of its factors moving.
             if op.kind <= PROJECT:
-                _linear_weights(
+                linear_weights(
                     at.row, op.n_in, values, op.a, adjoint_tangents, op.y, op.n, product, op.weight
                 )
                 if op.kind == LINEAR:
                     bias = op.weight + op.n_in * (op.n // at.row)
-                    _linear_bias(at.row, adjoint_tangents, op.y, op.n, product, bias)
-                _linear_back(
+                    linear_bias(at.row, adjoint_tangents, op.y, op.n, product, bias)
+                linear_back(
                     at.row,
                     op.n_in,
                     theta,
@@ -310,7 +325,7 @@ def backward_jvp(
                     op.a,
                     op.n,
                 )
-                _linear_back(
+                linear_back(
                     at.row,
                     op.n_in,
                     direction,
@@ -322,24 +337,24 @@ def backward_jvp(
                     op.n,
                 )
                 if not op.reads_input:
-                    _linear_weights(
+                    linear_weights(
                         at.row, op.n_in, tangents, op.a, adjoints, op.y, op.n, product, op.weight
                     )
             elif op.kind == BIAS:
-                _linear_bias(at.row, adjoint_tangents, op.y, op.n, product, op.weight)
-                _accumulate_rows(adjoint_tangents, op.a, op.y, op.n)
+                linear_bias(at.row, adjoint_tangents, op.y, op.n, product, op.weight)
+                accumulate_rows(adjoint_tangents, op.a, op.y, op.n)
             elif op.kind == ADD:
-                _add_back(op.number, adjoint_tangents, op.a, op.b, op.y, op.n)
+                add_back(op.number, adjoint_tangents, op.a, op.b, op.y, op.n)
             elif op.kind == MULTIPLY:
-                _multiply_back(values, adjoint_tangents, op.y, adjoint_tangents, op.a, op.b, op.n)
-                _multiply_back(tangents, adjoints, op.y, adjoint_tangents, op.a, op.b, op.n)
+                multiply_back(values, adjoint_tangents, op.y, adjoint_tangents, op.a, op.b, op.n)
+                multiply_back(tangents, adjoints, op.y, adjoint_tangents, op.a, op.b, op.n)
             elif op.kind == BLEND:
-                _blend_back(
+                blend_back(
                     1.0, values, adjoint_tangents, op.y, adjoint_tangents, op.a, op.b, op.c, op.n
                 )
-                _blend_back(0.0, tangents, adjoints, op.y, adjoint_tangents, op.a, op.b, op.c, op.n)
+                blend_back(0.0, tangents, adjoints, op.y, adjoint_tangents, op.a, op.b, op.c, op.n)
             else:
-                _activate_back_jvp(
+                activate_back_jvp(
                     op.kind,
                     op.number,
                     values,
@@ -350,337 +365,3 @@ def backward_jvp(
                     op.y,
                     op.n,
                 )
-
-
-# In the functions below, ``n`` is the length of the result, and ``a``, ``b``, ``c`` and ``y``
-# are where the operands and the result begin. Names of several arrays say which of value,
-# adjoint and tangent a function is fed: the same sums serve several of them.
-
-
-@inlined
-def _linear(
-    row: int, n_in: int, theta: Any, weight: int, xs: Any, a: int, ys: Any, y: int, n: int
-) -> None:
-    """Compute y = x W + bias, from the operand in one array to the result in another."""
-    n_out = n // row
-    # The weights lie row by row, W[i, j] at i * n_out + j, and the bias behind them.
-    bias = weight + n_in * n_out
-    for s in range(0, row, n_lanes(xs)):
-        for j in range(n_out):
-            out = broadcast(xs, theta[bias + j])
-            out = _products(row, n_in, theta, weight + j, n_out, xs, a + s, out)
-            store(ys, y + j * row + s, out)
-
-
-@inlined
-def _project(
-    row: int, n_in: int, theta: Any, weight: int, xs: Any, a: int, ys: Any, y: int, n: int
-) -> None:
-    """Compute y = x W, from the operand in one array to the result in another."""
-    n_out = n // row
-    for s in range(0, row, n_lanes(xs)):
-        for j in range(n_out):
-            out = broadcast(xs, 0.0)
-            out = _products(row, n_in, theta, weight + j, n_out, xs, a + s, out)
-            store(ys, y + j * row + s, out)
-
-
-@inlined
-def _bias(row: int, theta: Any, weight: int, array: Any, a: int, y: int, n: int) -> None:
-    """Compute y = x + bias."""
-    for j in range(n // row):
-        bias = broadcast(array, theta[weight + j])
-        for s in range(j * row, (j + 1) * row, n_lanes(array)):
-            store(array, y + s, load(array, a + s) + bias)
-
-
-@inlined
-def _linear_more(
-    row: int, n_in: int, theta: Any, weight: int, array: Any, a: int, y: int, n: int
-) -> None:
-    """Add x W to y."""
-    n_out = n // row
-    for s in range(0, row, n_lanes(array)):
-        for j in range(n_out):
-            out = load(array, y + j * row + s)
-            out = _products(row, n_in, theta, weight + j, n_out, array, a + s, out)
-            store(array, y + j * row + s, out)
-
-
-@inlined
-def _linear_back(
-    row: int, n_in: int, theta: Any, weight: int, ys: Any, y: int, xs: Any, a: int, n: int
-) -> None:
-    """Add the transpose of W, times y, to x."""
-    n_out = n // row
-    for s in range(0, row, n_lanes(xs)):
-        for i in range(n_in):
-            out = load(xs, a + i * row + s)
-            out = _products(row, n_out, theta, weight + i * n_out, 1, ys, y + s, out)
-            store(xs, a + i * row + s, out)
-
-
-@inlined
-def _products(
-    row: int, n: int, theta: Any, weight: int, stride: int, xs: Any, x: int, out: Any
-) -> Any:
-    """Add n weights, times a row each, to a vector."""
-    # The first apart, since there is always one, and often no more.
-    out = out + broadcast(xs, theta[weight]) * load(xs, x)
-    for i in range(1, n):
-        out = out + broadcast(xs, theta[weight + i * stride]) * load(xs, x + i * row)
-    return out
-
-
-@inlined
-def _linear_weights(
-    row: int, n_in: int, xs: Any, a: int, ys: Any, y: int, n: int, gradient: Any, weight: int
-) -> None:
-    """Add the products of x and y, summed over samples, to the gradient."""
-    # dL/dW[i, j] is the sum over samples of x_i y_j*: four of these are reduced together.
-    n_products, stop = n_in * (n // row), y + n
-    i, j = a, y
-    for first in range(0, n_products - 3, 4):
-        one = _product(row, xs, i, ys, j)
-        i, j = _next(row, i, j, y, stop)
-        two = _product(row, xs, i, ys, j)
-        i, j = _next(row, i, j, y, stop)
-        three = _product(row, xs, i, ys, j)
-        i, j = _next(row, i, j, y, stop)
-        four = _product(row, xs, i, ys, j)
-        i, j = _next(row, i, j, y, stop)
-        add_reduced(gradient, weight + first, one, two, three, four)
-    for k in range(n_products // 4 * 4, n_products):
-        gradient[weight + k] += reduce_add(_product(row, xs, i, ys, j))
-        i, j = _next(row, i, j, y, stop)
-
-
-@inlined
-def _product(row: int, xs: Any, i: int, ys: Any, j: int) -> Any:
-    """Multiply two rows, and add up their vectors."""
-    out = load(xs, i) * load(ys, j)
-    for s in range(n_lanes(xs), row, n_lanes(xs)):
-        out = out + load(xs, i + s) * load(ys, j + s)
-    return out
-
-
-@inlined
-def _next(row: int, i: int, j: int, y: int, stop: int) -> Any:
-    """Return the rows that meet at the next weight: the next of y, or the first again."""
-    j += row
-    return (i + row, y) if j == stop else (i, j)
-
-
-@inlined
-def _linear_bias(row: int, ys: Any, y: int, n: int, gradient: Any, bias: int) -> None:
-    """Add y, summed over samples, to the gradient."""
-    n_out = n // row
-    for j in range(0, n_out - 3, 4):
-        add_reduced(
-            gradient,
-            bias + j,
-            _samples(row, ys, y + j * row),
-            _samples(row, ys, y + (j + 1) * row),
-            _samples(row, ys, y + (j + 2) * row),
-            _samples(row, ys, y + (j + 3) * row),
-        )
-    for j in range(n_out // 4 * 4, n_out):
-        gradient[bias + j] += reduce_add(_samples(row, ys, y + j * row))
-
-
-@inlined
-def _samples(row: int, ys: Any, y: int) -> Any:
-    out = load(ys, y)
-    for s in range(n_lanes(ys), row, n_lanes(ys)):
-        out = out + load(ys, y + s)
-    return out
-
-
-@inlined
-def _add(number: Any, array: Any, a: int, b: int, y: int, n: int) -> None:
-    scale = broadcast(array, number)
-    for s in range(0, n, n_lanes(array)):
-        store(array, y + s, scale * (load(array, a + s) + load(array, b + s)))
-
-
-@inlined
-def _add_back(number: Any, array: Any, a: int, b: int, y: int, n: int) -> None:
-    scale = broadcast(array, number)
-    for s in range(0, n, n_lanes(array)):
-        part = scale * load(array, y + s)
-        _accumulate(array, a + s, part)
-        _accumulate(array, b + s, part)
-
-
-@inlined
-def _multiply(values: Any, a: int, b: int, y: int, n: int) -> None:
-    for s in range(0, n, n_lanes(values)):
-        store(values, y + s, load(values, a + s) * load(values, b + s))
-
-
-@inlined
-def _multiply_jvp(values: Any, tangents: Any, a: int, b: int, y: int, n: int) -> None:
-    for s in range(0, n, n_lanes(values)):
-        one = load(values, a + s) * load(tangents, b + s)
-        store(tangents, y + s, one + load(tangents, a + s) * load(values, b + s))
-
-
-@inlined
-def _multiply_back(factors: Any, ys: Any, y: int, xs: Any, a: int, b: int, n: int) -> None:
-    for s in range(0, n, n_lanes(xs)):
-        adjoint = load(ys, y + s)
-        first, second = load(factors, a + s), load(factors, b + s)
-        # One after the other, since both may be the same.
-        _accumulate(xs, a + s, adjoint * second)
-        _accumulate(xs, b + s, adjoint * first)
-
-
-@inlined
-def _blend(values: Any, a: int, b: int, c: int, y: int, n: int) -> None:
-    for s in range(0, n, n_lanes(values)):
-        closed = load(values, c + s)
-        store(values, y + s, closed + load(values, a + s) * (load(values, b + s) - closed))
-
-
-@inlined
-def _blend_jvp(values: Any, tangents: Any, a: int, b: int, c: int, y: int, n: int) -> None:
-    for s in range(0, n, n_lanes(values)):
-        difference = load(values, b + s) - load(values, c + s)
-        moving = load(tangents, b + s) - load(tangents, c + s)
-        out = load(tangents, c + s) + load(values, a + s) * moving
-        store(tangents, y + s, out + load(tangents, a + s) * difference)
-
-
-@inlined
-def _blend_back(
-    one: float, factors: Any, ys: Any, y: int, xs: Any, a: int, b: int, c: int, n: int
-) -> None:
-    """Add to the adjoints of a blend's operands; ``one`` is 1, or its tangent 0."""
-    for s in range(0, n, n_lanes(xs)):
-        adjoint, gate = load(ys, y + s), load(factors, a + s)
-        difference = load(factors, b + s) - load(factors, c + s)
-        _accumulate(xs, a + s, adjoint * difference)
-        _accumulate(xs, b + s, adjoint * gate)
-        _accumulate(xs, c + s, adjoint * (one - gate))
-
-
-@inlined
-def _activation(kind: int, x: Any, parameter: Any) -> Any:
-    if kind == SIGMOID:
-        return sigmoid(parameter * x)
-    if kind == TANH:
-        return tanh(x)
-    if kind == LEAKY_RELU:
-        return select_positive(x, x, parameter * x)
-    if kind == ELU:
-        return select_positive(x, x, expm1_of_negative(-absolute(x)))
-    if kind == SOFTPLUS:
-        return softplus(x)
-    if kind == EXP:
-        return exponential(x)
-    if kind == SQRT:
-        return sqrt(x)
-    if kind == RECIPROCAL:
-        return 1.0 / x
-    return x + parameter
-
-
-@inlined
-def _slope(kind: int, x: Any, y: Any, parameter: Any) -> Any:
-    """Compute an activation's derivative at x, where its value is y."""
-    if kind == SIGMOID:
-        return parameter * y * (1.0 - y)
-    if kind == TANH:
-        return 1.0 - y * y
-    if kind == LEAKY_RELU:
-        return select_positive(x, constant(x, 1.0), parameter)
-    if kind == ELU:
-        return select_positive(x, constant(x, 1.0), y + 1.0)
-    if kind == SOFTPLUS:
-        return sigmoid(x)
-    if kind == EXP:
-        return y
-    if kind == SQRT:
-        return 0.5 / y
-    if kind == RECIPROCAL:
-        return -y * y
-    return constant(x, 1.0)
-
-
-@inlined
-def _curvature(kind: int, y: Any, slope: Any, parameter: Any) -> Any:
-    """Compute its second derivative from its value and its derivative."""
-    if kind == SIGMOID:
-        return parameter * slope * (1.0 - 2.0 * y)
-    if kind == TANH:
-        return -2.0 * y * slope
-    if kind == ELU:
-        return select_positive(y, constant(y, 0.0), slope)
-    if kind == SOFTPLUS:
-        return slope * (1.0 - slope)
-    if kind == EXP:
-        return y
-    if kind == SQRT:
-        return -2.0 * slope * slope * slope
-    if kind == RECIPROCAL:
-        return -2.0 * y * slope
-    return constant(y, 0.0)
-
-
-@inlined
-def _activate(kind: int, number: Any, values: Any, a: int, y: int, n: int) -> None:
-    parameter = broadcast(values, number)
-    for s in range(0, n, n_lanes(values)):
-        store(values, y + s, _activation(kind, load(values, a + s), parameter))
-
-
-@inlined
-def _activate_jvp(
-    kind: int, number: Any, values: Any, tangents: Any, a: int, y: int, n: int
-) -> None:
-    parameter = broadcast(values, number)
-    for s in range(0, n, n_lanes(values)):
-        slope = _slope(kind, load(values, a + s), load(values, y + s), parameter)
-        store(tangents, y + s, slope * load(tangents, a + s))
-
-
-@inlined
-def _activate_back(
-    kind: int, number: Any, values: Any, adjoints: Any, a: int, y: int, n: int
-) -> None:
-    parameter = broadcast(values, number)
-    for s in range(0, n, n_lanes(values)):
-        slope = _slope(kind, load(values, a + s), load(values, y + s), parameter)
-        _accumulate(adjoints, a + s, slope * load(adjoints, y + s))
-
-
-@inlined
-def _activate_back_jvp(
-    kind: int,
-    number: Any,
-    values: Any,
-    tangents: Any,
-    adjoints: Any,
-    adjoint_tangents: Any,
-    a: int,
-    y: int,
-    n: int,
-) -> None:
-    parameter = broadcast(values, number)
-    for s in range(0, n, n_lanes(values)):
-        out = load(values, y + s)
-        slope = _slope(kind, load(values, a + s), out, parameter)
-        bend = _curvature(kind, out, slope, parameter) * load(tangents, a + s)
-        moved = slope * load(adjoint_tangents, y + s) + bend * load(adjoints, y + s)
-        _accumulate(adjoint_tangents, a + s, moved)
-
-
-@inlined
-def _accumulate(array: Any, at: int, vector: Any) -> None:
-    store(array, at, load(array, at) + vector)
-
-
-@inlined
-def _accumulate_rows(array: Any, a: int, y: int, n: int) -> None:
-    for s in range(0, n, n_lanes(array)):
-        _accumulate(array, a + s, load(array, y + s))

@@ -20,7 +20,7 @@ from sk_petridish.blueprints import (
     get_operation,
 )
 
-from ._instructions import (
+from ._opcodes import (
     ADD,
     BIAS,
     BLEND,
