@@ -40,7 +40,7 @@ SMALL = {
 
 
 def small(engine: str = "numba") -> PetriDishRegressor:
-    """Give an unfitted regressor."""
+    """Return an unfitted regressor."""
     return PetriDishRegressor(SPACE, engine=engine, random_state=0, **SMALL)
 
 
@@ -109,7 +109,7 @@ def searches_find(X: np.ndarray, y: np.ndarray) -> None:
 
 
 def loss(row: np.ndarray, trial: optuna.Trial | None = None) -> float:
-    """Give a loss that is known at once."""
+    """Return a loss that is known at once."""
     return float((row[0] - 0.3) ** 2)
 
 

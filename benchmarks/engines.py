@@ -42,7 +42,7 @@ SIZES = (15, 150, 1500)
 
 
 def prepare(name: str, n_motifs: int) -> Callable[[], tuple]:
-    """Give the implementation's function."""
+    """Return the implementation's function."""
     from importlib import import_module
 
     from opponents import problem

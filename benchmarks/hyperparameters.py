@@ -77,7 +77,7 @@ def time_grid() -> str:
 
 
 def choose(method: str, seed: int) -> PetriDishRegressor:
-    """Give a dish with the settings that a method chooses, unfitted."""
+    """Return a dish with the settings that a method chooses, unfitted."""
     table = load_sigmoid_slopes()
     known = known_slopes(seed)
     if method in ("published", "recommended"):

@@ -140,7 +140,7 @@ class Features:
         self._known: dict[tuple[str, int], tuple[Remembered, float]] = {}
 
     def __call__(self, kind: str, seed: int) -> tuple[Remembered, float]:
-        """Give features, and seconds a motif."""
+        """Return features, and seconds a motif."""
         seed %= N_BANKS
         if (kind, seed) not in self._known:
             start = time.perf_counter()
@@ -213,7 +213,7 @@ def methods(table: Table, features: Features) -> dict[str, Callable[[int], Made]
 
 
 def splits(table: Table, n_train: int, n_splits: int) -> Iterator[tuple[int, Floats, Floats]]:
-    """Give the rows to learn from and those to predict."""
+    """Return the rows to learn from and those to predict."""
     for split in range(n_splits):
         order = np.random.default_rng([n_train, split]).permutation(len(table.y))
         stop = None if table.n_test is None else n_train + table.n_test

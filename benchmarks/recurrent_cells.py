@@ -34,7 +34,7 @@ SPACE = RecurrentCell()
 
 
 def winners(rows: list[Row]) -> dict[tuple[str, str], str]:
-    """Give the best cell of every search, and of the random ones, by method and seed."""
+    """Return the best cell of every search, and of the random ones, by method and seed."""
     found = {}
     for seed in dict.fromkeys(row["seed"] for row in rows):
         ours = [row for row in rows if row["seed"] == seed and row["state"] == "complete"]

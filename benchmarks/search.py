@@ -98,7 +98,7 @@ class TableSpace(RecurrentGraph):
         return int((self.rows != row).sum(axis=1).argmin()) if place is None else place
 
     def canonical_keys(self, X: Floats) -> list[int]:
-        """Give numbers of rows: the table has each network once."""
+        """Return numbers of rows: the table has each network once."""
         return [self._places[row.tobytes()] for row in np.asarray(X, dtype=np.float64)]
 
 

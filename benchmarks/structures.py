@@ -39,7 +39,7 @@ def structural_features(space: MotifSpace, X: NDArray[np.float64]) -> NDArray[np
 
 
 def _pairs(blueprint: Blueprint) -> list[tuple[str, str]]:
-    """Give the operations at both ends of every edge."""
+    """Return the operations at both ends of every edge."""
     nodes = blueprint.nodes
     return [(nodes[source].operation, node.operation) for node in nodes for source in node.inputs]
 

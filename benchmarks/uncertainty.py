@@ -82,7 +82,7 @@ METHODS = {
 
 
 def evaluate(method: str, seed: int) -> dict[str, NDArray[np.float64]]:
-    """Give each region's errors in standard deviations, and these in those of the losses."""
+    """Return each region's errors in standard deviations, and these in those of the losses."""
     table = load_sigmoid_slopes()
     slopes, errors = table.data.ravel(), table.target
     inside = (slopes >= LOW) & (slopes <= HIGH)

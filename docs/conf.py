@@ -108,7 +108,7 @@ warnings.filterwarnings("ignore", message=".*Agg.*", category=UserWarning)
 
 @functools.cache
 def _documented_constants(module_name: str) -> dict[str, list[str]]:
-    """Give the texts that follow the constants a public module has from its private ones."""
+    """Return the texts that follow the constants a public module has from its private ones."""
     module = importlib.import_module(module_name)
     texts: dict[str, list[str]] = {}
     for node in ast.parse(inspect.getsource(module)).body:

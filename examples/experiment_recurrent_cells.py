@@ -140,7 +140,7 @@ def search(method, settings, seed):
 
 
 def best_of(rows):
-    """Give the row of smallest loss among those trained to the end."""
+    """Return the row of smallest loss among those trained to the end."""
     return min(
         (row for row in rows if row["state"] == "complete"), key=lambda row: float(row["loss"])
     )
@@ -186,7 +186,7 @@ full = max(int(row["epochs"]) for row in recorded)
 
 
 def milestones(rows):
-    """Give trainings spent, in whole ones, and the best cell's test perplexity, by iteration."""
+    """Return trainings spent, in whole ones, and the best cell's test perplexity, by iteration."""
     places, perplexities = [], []
     for iteration in range(1 + max(int(row["iteration"]) for row in rows)):
         known = [row for row in rows if int(row["iteration"]) <= iteration]

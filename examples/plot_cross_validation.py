@@ -34,7 +34,7 @@ X, y = table.data[order], table.target[order]
 
 
 def gaussian_process(length_scale):
-    """Give a Gaussian process with noise, for inputs on about that scale."""
+    """Return a Gaussian process with noise, for inputs on about that scale."""
     kernel = Matern(length_scale, (1e-3, 1e5), nu=2.5) + WhiteKernel(0.1, (1e-4, 10.0))
     return GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
 

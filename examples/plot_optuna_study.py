@@ -40,7 +40,7 @@ space = ActivationFunction()
 
 
 def objective(trial):
-    """Give the validation loss of a perceptron that has seen every image once."""
+    """Return the validation loss of a perceptron that has seen every image once."""
     motif = space.suggest(trial)
     generator = torch.Generator().manual_seed(0)
     network = space.blueprint(motif).build(64, 16, 10, generator=generator)

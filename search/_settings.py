@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
+from sklearn.base import BaseEstimator
 
 if TYPE_CHECKING:
     from ._search import PetriDishSearch
@@ -39,7 +43,17 @@ def settings_of(search: PetriDishSearch) -> dict[str, Any]:
 def different(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     """Return the names of settings that two searches both have, and have otherwise."""
     # A study of another version lacks what only one of the two writes down: it goes on.
-    return sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
+    common = ours.keys() & theirs.keys()
+    return sorted(name for name in common if _differ(ours[name], theirs[name]))
+
+
+def _differ(ours: Any, theirs: Any) -> bool:
+    """Whether two values differ in what both have: nested parameters come and go as well."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return bool(different(ours, theirs))
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) != len(theirs) or any(map(_differ, ours, theirs))
+    return bool(ours != theirs)
 
 
 def _parameters(of: str, owner: Any) -> dict[str, Any]:
@@ -56,9 +70,10 @@ def _parameters(of: str, owner: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON gives back as it was; for objects the name of their class.
+    """Return what JSON gives back as it was; for other objects the name of their class.
 
-    The representation of an object may name its address, or a default that a later version
+    Classes and functions are their names, estimators their class and parameters. The
+    representation of another object may name its address, or a default that a later version
     adds, and its class does not change.
     """
     if isinstance(value, np.generic):
@@ -69,4 +84,14 @@ def _plain(value: Any) -> Any:
         return value if math.isfinite(value) else repr(value)
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, partial):
+        return [_plain(value.func), _plain(value.args), _plain(value.keywords)]
+    if isinstance(value, type) or inspect.isroutine(value):
+        return f"<{value.__qualname__}>"
+    if isinstance(value, BaseEstimator):
+        params = value.get_params(deep=False)
+        named = {name: _plain(one) for name, one in params.items() if name not in _LOCAL}
+        return {"class": type(value).__name__} | named
     return f"<{type(value).__name__}>"

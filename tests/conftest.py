@@ -33,7 +33,7 @@ def problem():
 
 @pytest.fixture
 def data_home():
-    """Give the folder with real data, or skip."""
+    """Return the folder with real data, or skip."""
     home = os.environ.get("SK_PETRIDISH_DATA")
     if not home or not (Path(home) / "mnist").is_dir():
         pytest.skip("SK_PETRIDISH_DATA does not name a folder with mnist/")
@@ -89,7 +89,7 @@ def postgresql_server():
 
 @pytest.fixture
 def postgresql(postgresql_server, request):
-    """Give the URL of an empty database."""
+    """Return the URL of an empty database."""
     psycopg2 = pytest.importorskip("psycopg2")
     name = f"test_{abs(hash(request.node.name))}"
     address = postgresql_server.replace("+psycopg2", "") + "/postgres"

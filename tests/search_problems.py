@@ -20,7 +20,7 @@ PRICES = np.array([5.0, 3.0, 1.0, 0.0, 4.0])
 
 
 def loss(row):
-    """Give a loss that is known at once."""
+    """Return a loss that is known at once."""
     return float(PRICES[np.asarray(row, dtype=int)] @ np.array([1.0, 2.0, 1.0, 3.0, 1.0, 2.0]))
 
 
@@ -44,12 +44,12 @@ class Logged:
         return loss(row)
 
     def motifs(self):
-        """Give what was evaluated, in order."""
+        """Return what was evaluated, in order."""
         path = Path(self.path)
         return [line.split()[1] for line in path.read_text().splitlines()] if path.exists() else []
 
     def workers(self):
-        """Give the processes that evaluated."""
+        """Return the processes that evaluated."""
         return {line.split()[0] for line in Path(self.path).read_text().splitlines()}
 
 
@@ -100,7 +100,7 @@ class Prices(LinearRegression):
 
 
 def small_search(ground_truth=loss, **changes):
-    """Give a search of 8 + 2 x 4 evaluations."""
+    """Return a search of 8 + 2 x 4 evaluations."""
     settings = {
         "proposer": GeneticAlgorithm(SPACE, n_parents=6),
         "surrogate": Prices(),
@@ -114,10 +114,10 @@ def small_search(ground_truth=loss, **changes):
 
 
 def facts(result):
-    """Give what must not depend on how a search came to its end."""
+    """Return what must not depend on how a search came to its end."""
     return [(one.iteration, SPACE.decode([one.motif])[0], one.loss) for one in result.history]
 
 
 def journal(path):
-    """Give a storage that lasts."""
+    """Return a storage that lasts."""
     return JournalStorage(JournalFileBackend(str(path)))

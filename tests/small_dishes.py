@@ -6,7 +6,7 @@ from sk_petridish.tasks import TeacherTask
 
 
 def make_settings(**changes):
-    """Give dish settings, small unless said otherwise."""
+    """Return dish settings, small unless said otherwise."""
     inner = {
         "steps": 4,
         "lr": 0.05,

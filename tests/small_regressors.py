@@ -21,5 +21,5 @@ FAST = {
 
 
 def fast(**changes):
-    """Give an unfitted regressor that learns in no time."""
+    """Return an unfitted regressor that learns in no time."""
     return PetriDishRegressor(**(FAST | changes))

@@ -38,7 +38,7 @@ def small_dish(engine):
 
 
 def ten_dishes(engine):
-    """Give as many as it takes to leave motifs out."""
+    """Return as many as it takes to leave motifs out."""
     return small_dish(engine).set_params(n_dishes=10)
 
 

@@ -50,7 +50,7 @@ PROPOSER = "search/proposers/_local_search.py"
 
 
 def code_for(path):
-    """Give the block of a file; no recipe has two for one."""
+    """Return the block of a file; no recipe has two for one."""
     (code,) = [code for where, code in BLOCKS if where == path]
     return code
 

@@ -51,7 +51,7 @@ def wheel(source, tmp_path_factory):
 
 
 def package_files():
-    """Give every file of the package's two folders, by its name where it is installed."""
+    """Return every file of the package's two folders, by its name where it is installed."""
     places = {"sk_petridish": ROOT / "sk_petridish", "sk_petridish/search": ROOT / "search"}
     return {
         f"{name}/{path.relative_to(folder).as_posix()}": path

@@ -91,7 +91,7 @@ def _build(folder):
 
 @pytest.fixture(scope="session")
 def site(documentation):
-    """Give the folder of the pages."""
+    """Return the folder of the pages."""
     if not (documentation / "html" / "index.html").exists():
         pytest.fail((documentation / "log.txt").read_text()[-3000:])
     return documentation / "html"
@@ -211,7 +211,7 @@ def test_no_link_within_the_site_is_broken(site, pages):
 
 
 def shown_code(path):
-    """Give the blocks of a page that are run, and what each prints."""
+    """Return the blocks of a page that are run, and what each prints."""
     parts = re.split(r"^ *\.\. (testcode|testoutput)::\n", path.read_text(), flags=re.MULTILINE)
     blocks = []
     for kind, part in zip(parts[1::2], parts[2::2], strict=True):
@@ -267,7 +267,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def browser(site, tmp_path):
-    """Give a function that opens a page of the site in a browser and returns what became of it."""
+    """Return a function that opens a page of the site in a browser."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     handler = functools.partial(_Quiet, directory=str(site))

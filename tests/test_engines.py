@@ -7,10 +7,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from optuna.distributions import FloatDistribution
 from small_dishes import make_settings
 from small_regressors import LOSSES, SLOPES, fast
 
 from sk_petridish.dish import (
+    STATISTICS,
     ZERO_COST,
     DishBatch,
     DishEnsemble,
@@ -26,7 +28,7 @@ from sk_petridish.dish import (
     register_engine,
     unregister_engine,
 )
-from sk_petridish.motifs import SigmoidSlope
+from sk_petridish.motifs import MotifSpace, SigmoidSlope
 
 ENGINES = [NumbaEngine(torch.float64, 1), TorchEngine(torch.float64, "cpu")]
 MOTIFS = SigmoidSlope().blueprints(SLOPES)
@@ -114,10 +116,11 @@ def test_initial_weights_are_drawn_once_however_many_outer_steps(engine, monkeyp
     assert not np.array_equal(batch.initial_weights(network), other.initial_weights(network))
 
 
+@pytest.mark.parametrize("statistic", STATISTICS)
 @pytest.mark.parametrize("n_batches", [1, 3])
-def test_learning_keeps_within_its_memory(monkeypatch, n_batches):
+def test_learning_keeps_within_its_memory(monkeypatch, n_batches, statistic):
     engine = TorchEngine(torch.float64, "cpu")
-    changes = {"n_batches": n_batches, "learn_labels": True, "steps": 8}
+    changes = {"n_batches": n_batches, "learn_labels": True, "steps": 8, "statistic": statistic}
     on_tape, kept = [], []
     original = TorchEngine.curves
 
@@ -177,3 +180,22 @@ def test_an_ensemble_measures_on_blueprints_what_estimators_measure_on_rows():
     assert [one.seed for one in grown.dishes] == [3, 4, 5, 6]
     # A motif gets the engine that it would get alone.
     np.testing.assert_array_equal(drawn.statistics(MOTIFS[:1]), drawn.statistics(MOTIFS)[:, :1])
+
+
+def test_what_has_no_kernel_for_images_is_run_by_another_engine():
+    class Pixelwise(MotifSpace):
+        """Layers that see one position each."""
+
+        row_description = "A row of X is one motif: the slope of a sigmoid."
+        data_kind = "images"
+
+        def _search_space(self):
+            return {"slope": FloatDistribution(0.1, 2.0)}
+
+        def _blueprint(self, row):
+            return SigmoidSlope().blueprint(row)
+
+    dish = fast(motif_space=Pixelwise(), image_size=3, n_dishes=1).fit(SLOPES, LOSSES)
+    assert dish.engine_ == "torch"
+    with pytest.raises(ValueError, match="not images; use engine='torch'"):
+        fast(motif_space=Pixelwise(), image_size=3, engine="numba").fit(SLOPES, LOSSES)

@@ -33,7 +33,7 @@ def engine(name, dtype=torch.float64, n_jobs=1, motifs=()):
 
 
 def measure(engine, motifs, batch, checkpoints, weights=None):
-    """Give the curves, and with weights for their sum the gradients of the data."""
+    """Return the curves, and with weights for their sum the gradients of the data."""
     data = {name: getattr(batch, name).clone().to(engine.dtype) for name in DATA}
     for tensor in data.values():
         tensor.requires_grad_(weights is not None)

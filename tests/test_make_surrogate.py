@@ -17,7 +17,7 @@ def test_motifs_with_one_parameter_get_a_dish():
 
 
 def small(space):
-    """Give the family's surrogate, with smaller dishes."""
+    """Return the family's surrogate, with smaller dishes."""
     surrogate = make_surrogate(space, random_state=0)
     few = {"n_dishes": 1, "inner_steps": 10, "n_synthetic": 8, "n_batches": 1}
     if space.data_kind == "images":

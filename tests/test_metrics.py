@@ -47,7 +47,7 @@ def test_without_ties_they_are_their_definitions(losses, predicted):
 @given(losses=tied, predicted=tied, k=st.integers(1, 8))
 def test_with_ties_choices_are_means_over_all_orders(losses, predicted, k):
     def first(values):
-        """Give every set of k that is first in some order of the tied."""
+        """Return every set of k that is first in some order of the tied."""
         orders = (
             order
             for order in itertools.permutations(range(6))

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sk_petridish import PetriDishRegressor, PetriDishTransformer, make_surrogate
 from sk_petridish.blueprints import BlueprintBuilder
 from sk_petridish.motifs import ConvCell, ModuleMotif, MotifSpace, RecurrentCell, SigmoidSlope
-from sk_petridish.motifs._memo import remembered
+from sk_petridish.motifs._memo import frozen, remembered
 from sk_petridish.search import PetriDishSampler
 from sk_petridish.tasks import GaussianTask
 
@@ -143,6 +143,26 @@ def test_other_parameters_are_another_space():
     assert slope(space.blueprint(ROWS[0])) == pytest.approx(0.05)
     space.set_params(inner__low=0.1)
     assert slope(space.blueprint(ROWS[0])) == pytest.approx(0.01)
+
+
+def test_what_changes_within_a_parameter_is_seen():
+    space = Steep(factor=np.array(1.0))
+    assert slope(space.blueprint(ROWS[0])) == pytest.approx(0.1)
+    space.factor[...] = 4.0
+    assert slope(space.blueprint(ROWS[0])) == pytest.approx(0.4)
+
+    class Held:  # changes without a trace
+        __hash__ = None
+        low = 1.0
+
+    space = Steep(inner=Held())
+    space.blueprint(ROWS[0])
+    space.inner.low = 2.0
+    assert slope(space.blueprint(ROWS[0])) == pytest.approx(0.2)
+    space = Steep(kinds=[SigmoidSlope(low=0.1), "relu"])
+    first = frozen(space.get_params(deep=False))
+    space.kinds[0].set_params(low=0.2)
+    assert frozen(space.get_params(deep=False)) != first
 
 
 def test_classes_of_the_same_parameters_are_different_spaces():

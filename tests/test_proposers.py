@@ -42,7 +42,7 @@ from sk_petridish.search.proposers._token_codec import TokenCodec
 
 
 def network(row, n_inputs, n_hidden, n_outputs):
-    """Give no interesting network; proposers build none."""
+    """Return no interesting network; proposers build none."""
     return torch.nn.Linear(n_inputs, n_outputs)
 
 
@@ -140,7 +140,7 @@ def test_the_global_generators_are_left_alone(kind):
 
 
 def ones(space, n=100):
-    """Give random motifs of which those with small numbers are good."""
+    """Return random motifs of which those with small numbers are good."""
     X = space.sample(n, random_state=0)
     return History.of(X, X.sum(axis=1), np.arange(n) // 20)
 

@@ -39,7 +39,7 @@ def table():
 
 
 def renamed(recipe, names):
-    """Give nodes that are no states other names."""
+    """Return nodes that are no states other names."""
     new = {name: names.get(name, name) for name in recipe}
     return {
         new[name]: {"op": node["op"], "input": [new.get(one, one) for one in node["input"]]}

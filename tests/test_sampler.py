@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("quiet_optuna")
 
 
 def small_sampler(**changes):
-    """Give a sampler that learns prices of operations."""
+    """Return a sampler that learns prices of operations."""
     settings = {
         "surrogate": Prices(),
         "proposer": GeneticAlgorithm(SPACE, n_parents=6),

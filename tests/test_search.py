@@ -1,10 +1,13 @@
 """Algorithm 1: what it evaluates, when it stops, and what it says."""
 
 import json
+from copy import copy
+from functools import partial
 
 import numpy as np
 import optuna
 import pytest
+from optuna.samplers import RandomSampler, TPESampler
 from search_problems import (
     SPACE,
     Logged,
@@ -16,7 +19,9 @@ from search_problems import (
     slow_loss,
     small_search,
 )
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sk_petridish import PetriDishRegressor
 from sk_petridish.inspection import SearchDisplay
@@ -216,15 +221,38 @@ def test_a_search_goes_on_with_another_number_of_jobs_of_its_surrogate(tmp_path)
 
 
 def test_settings_survive_a_storage():
-    """Representations of objects may change: of them only the class is written down."""
+    """Representations of objects may change: names and parameters are written down."""
     ours, theirs = (
         settings_of(PetriDishSearch(space, loss, proposer=RandomSearch(space)))
         for space in (ConvCell(), SPACE)
     )
     assert different(ours, theirs) == []
     assert json.loads(json.dumps(ours)) == ours
-    plain = _plain([np.float64(0.5), (1, "a"), None, np.inf, SPACE, True])
-    assert plain == [0.5, [1, "a"], None, "inf", "<ConvCell>", True]
+    plain = _plain([np.float64(0.5), (1, "a"), None, np.inf, SPACE, True, object()])
+    space = {"class": "ConvCell", "n_cells": SPACE.n_cells}
+    assert plain == [0.5, [1, "a"], None, "inf", space, True, "<object>"]
+    assert json.loads(json.dumps(plain)) == plain
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (TPESampler, RandomSampler),
+        (partial(TPESampler, n_startup_trials=3), partial(TPESampler, n_startup_trials=4)),
+        (make_pipeline(StandardScaler(), Ridge(1.0)), make_pipeline(StandardScaler(), Ridge(9.0))),
+        ({"a": 1, "b": [2]}, {"a": 1, "b": [3]}),
+    ],
+)
+def test_settings_of_every_kind_are_told_apart(one, other):
+    ours, same, theirs = ({"setting": _plain(value)} for value in (one, copy(one), other))
+    assert different(ours, same) == []
+    assert different(ours, theirs) == ["setting"]
+
+
+def test_parameters_that_another_version_lacks_are_no_difference():
+    ours = {"surrogate": {"class": "Ridge", "alpha": 1.0, "solver": "auto"}}
+    assert different(ours, {"surrogate": {"class": "Ridge", "alpha": 1.0}}) == []
+    assert different(ours, {"surrogate": {"class": "Ridge", "alpha": 2.0}}) == ["surrogate"]
 
 
 def test_a_study_of_an_earlier_version_goes_on(tmp_path):

@@ -8,6 +8,7 @@ from small_dishes import make_settings
 
 from sk_petridish.blueprints import (
     Blueprint,
+    Masks,
     Node,
     Operation,
     SuperNetwork,
@@ -435,3 +436,50 @@ def test_temporary_operations_leave_nothing_behind():
         pass
     with pytest.raises(ValueError, match="Unknown operation"):
         get_operation("test_sinc")
+
+
+def test_products_with_other_attributes_are_not_joined():
+    def shifted(x, weight, k):
+        return x.roll(k, dims=-1) @ weight
+
+    operation = Operation(
+        "test_shifted", shifted, attributes=("k",), joins_products=True,
+        weight_shapes=lambda n_in, n_out, k: {"weight": (n_in, n_out)},
+    )  # fmt: skip
+    with temporary_operations(operation):
+        one, other = (Node("test_shifted", (0,), units="n_hidden", attributes=(k,)) for k in (1, 2))
+        nodes = (Node("input"), one, other, Node("sum", (1, 2)))
+        network = Blueprint((*nodes, Node("linear", (3,), units="n_outputs"))).build(3, 4, 2)
+        x = torch.randn(5, 3)
+        weights = network.weights
+        hidden = shifted(x, weights["1_weight"], 1) + shifted(x, weights["2_weight"], 2)
+        expected = hidden @ weights["4_weight"] + weights["4_bias"]
+        torch.testing.assert_close(network(x), expected)
+
+
+def test_a_single_value_per_channel_does_not_spoil_running_statistics():
+    network = images_network()
+    with pytest.raises(ValueError, match="more than one value per channel"):
+        network(torch.zeros(1, 1, 1, 3))
+    assert torch.isfinite(network.eval()(torch.zeros(1, 1, 1, 3))).all()
+
+
+def images_network():
+    nodes = (Node("input"), Node("conv_3x3", (0,), units="n_hidden"), Node("batch_norm", (1,)))
+    return Blueprint((*nodes, Node("linear", (2,), units="n_outputs"))).build(3, 4, 2)
+
+
+def test_masks_that_are_too_narrow_are_refused():
+    nodes = (
+        Node("input"),
+        Node("carried", (5,), units="n_hidden", factor=2),
+        Node("project", (0,), units="n_hidden", factor=2),
+        Node("project", (1,), units="n_hidden", factor=2),
+        Node("sum", (2, 3)),
+        Node("tanh", (4,)),
+        Node("linear", (5,), units="n_outputs"),
+    )
+    network = Blueprint(nodes).build(3, 4, 2)
+    masks = Masks(torch.ones(2, 3), torch.ones(2, 4))
+    with pytest.raises(ValueError, match="several times as wide"):
+        network.unroll(torch.zeros(2, 5, 3), masks=masks)

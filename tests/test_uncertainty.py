@@ -84,7 +84,7 @@ def test_motifs_held_out_by_early_stopping_calibrate_too():
 
 
 def simulate(n, n_dishes, *, floor, factor, seed):
-    """Give dishes' predictions whose common error has that factor on their spread."""
+    """Return dishes' predictions whose common error has that factor on their spread."""
     generator = np.random.default_rng(seed)
     spread = np.exp(generator.normal(size=n))
     truth = generator.normal(size=n)

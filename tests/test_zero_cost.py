@@ -17,7 +17,7 @@ def measured(blueprints, settings):
 
 
 def alone(blueprint, settings, seed):
-    """Give the loss, weights and samples of one network, for torch's own autograd."""
+    """Return the loss, weights and samples of one network, for torch's own autograd."""
     dish = draw_dish(settings, seed)
     batch = DishBatch.stack([dish], torch.float64, "cpu")
     module = blueprint.build(*settings.widths).double()

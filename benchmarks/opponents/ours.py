@@ -18,7 +18,7 @@ Step = Callable[[], tuple[Floats, Floats]]
 
 
 def prepare(problem: Problem, name: str, *, n_jobs: int = 1, dtype: str = "float32") -> Step:
-    """Give a function that computes the gradient by the engine of that name."""
+    """Return a function that computes the gradient by the engine of that name."""
     space = SigmoidSlope(2)
     motifs = [space.blueprint([slope, slope]) for slope in problem.slopes.tolist()]
     kind = getattr(torch, dtype)

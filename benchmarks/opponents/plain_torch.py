@@ -30,7 +30,7 @@ def bce(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def tensors(problem: Problem) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
-    """Give initial weights of every motif-network, slopes, labels and ground truth."""
+    """Return initial weights of every motif-network, slopes, labels and ground truth."""
     n_motifs = len(problem.slopes)
     theta = {
         name: torch.from_numpy(problem.theta_init[name]).expand(n_motifs, -1, -1).clone()
@@ -41,13 +41,13 @@ def tensors(problem: Problem) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor
 
 
 def inputs(problem: Problem) -> list[Tensor]:
-    """Give training and validation inputs, fresh, to be differentiated by."""
+    """Return training and validation inputs, fresh, to be differentiated by."""
     arrays = problem.x_train, problem.x_valid
     return [torch.from_numpy(array).clone().requires_grad_() for array in arrays]
 
 
 def prepare(problem: Problem) -> Step:
-    """Give a function that computes the gradient."""
+    """Return a function that computes the gradient."""
     start, slopes, y, losses = tensors(problem)
 
     def step():

@@ -12,7 +12,7 @@ from .problem import BETA_1, BETA_2, EPSILON, L2, LR, Problem
 
 
 def prepare(problem: Problem) -> Step:
-    """Give a function that computes the gradient."""
+    """Return a function that computes the gradient."""
     start, slopes, y, losses = tensors(problem)
 
     def step():

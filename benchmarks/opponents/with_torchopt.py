@@ -11,7 +11,7 @@ from .problem import BETA_1, BETA_2, EPSILON, L2, LR, UNDER_ROOT, Problem
 
 
 def prepare(problem: Problem) -> Step:
-    """Give a function that computes the gradient."""
+    """Return a function that computes the gradient."""
     start, slopes, y, losses = tensors(problem)
 
     def step():

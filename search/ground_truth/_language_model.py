@@ -245,7 +245,7 @@ class LanguageModelGroundTruth:
         motif_space: MotifSpace | None = None,
         **changes: Any,
     ) -> Self:
-        """Give a ground truth with settings that belong together.
+        """Return a ground truth with settings that belong together.
 
         Parameters
         ----------
@@ -403,7 +403,7 @@ class LanguageModelGroundTruth:
         return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
     def _text(self) -> Bunch:
-        """Give the text, read once for the parameters as they are."""
+        """Return the text, read once for the parameters as they are."""
         wanted = (id(self.corpus), self.n_words, self.data_home)
         if self._read is None or self._read[0] != wanted:
             text = load_penn_treebank(self.data_home) if self.corpus is None else self.corpus
@@ -426,7 +426,7 @@ class _Training(NamedTuple):
     checkpoint: Path | None
 
     def losses(self) -> Iterator[float]:
-        """Give the validation loss after each epoch, those of before first."""
+        """Return the validation loss after each epoch, those of before first."""
         trainer = self.trainer
         if self.checkpoint is not None:
             state = load_checkpoint(self.checkpoint)

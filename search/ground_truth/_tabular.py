@@ -115,7 +115,7 @@ class TabularGroundTruth:
         return self._key(row) in self._places
 
     def entry(self, row: ArrayLike) -> NDArray[np.float64]:
-        """Give the table's own row for the network of a motif.
+        """Return the table's own row for the network of a motif.
 
         Parameters
         ----------

@@ -203,7 +203,7 @@ class Trainer:
         self._restore(self._best)
 
     def state_dict(self) -> dict[str, Any]:
-        """Give all that training goes on from.
+        """Return all that training goes on from.
 
         Returns
         -------

@@ -161,7 +161,7 @@ class BlueprintModule(nn.Module):
         Raises
         ------
         ValueError
-            As :meth:`forward`.
+            As :meth:`forward`; or if there are masks, and layers that are wider than these.
         """
         # Samples come first and features last.
         sample_shape = tuple(x.shape[1:-1])
@@ -169,6 +169,7 @@ class BlueprintModule(nn.Module):
         values = {0: x}
         along = None
         if masks is not None:
+            self._check_masks()
             ones = (1,) * len(sample_shape)
             along = Masks(*(mask.view(len(mask), *ones, -1) for mask in masks))
         self._run(self._bound(self._stages.before), values, along)
@@ -198,6 +199,14 @@ class BlueprintModule(nn.Module):
         readout = len(self.blueprint.nodes) - 1
         outputs: Tensor = self._function(readout)(*read)
         return outputs
+
+    def _check_masks(self) -> None:
+        """Refuse masks where some layers are wider than the masks."""
+        if any(node.factor != 1 for node in self.blueprint.nodes):
+            raise ValueError(
+                "Masks are as wide as the input or the hidden layers, but this network has layers "
+                "that are several times as wide."
+            )
 
     def _step_by_step(
         self, values: dict[int, Tensor], carried: dict[int, Tensor], masks: Masks | None

@@ -452,6 +452,11 @@ def _batch_norm(
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
     # As torch: what normalises a batch is its own variance, over n; what is kept for other
     # samples estimates theirs, over n - 1.
+    if x[..., 0].numel() < 2:
+        raise ValueError(
+            "Batch normalisation needs more than one value per channel to train on, got samples "
+            f"of shape {tuple(x.shape)}. Use more samples, larger images, or eval()."
+        )
     variance, mean = torch.var_mean(x, _OF_A_CHANNEL, correction=1)
     return mean, variance
 

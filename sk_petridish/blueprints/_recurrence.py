@@ -152,6 +152,8 @@ def fuse_products(nodes: Sequence[Node], positions: Collection[int]) -> list[tup
         node = nodes[position]
         operation = node.registered
         joins = operation is not None and operation.joins_products and position != len(nodes) - 1
-        key = (node.operation, node.inputs) if joins else (position,)
+        # Side by side they are computed in one call, with the numbers of the first.
+        kind = (node.operation, node.inputs, node.parameters, node.attributes)
+        key = kind if joins else (position,)
         groups.setdefault(key, []).append(position)
     return [tuple(group) for group in groups.values()]

@@ -97,7 +97,7 @@ def read_lines(path: Path) -> list[list[str]]:
 def as_streams(
     train: list[list[str]], valid: list[list[str]], test: list[list[str]], description: str
 ) -> Bunch:
-    """Give words numbers by their frequency in the training lines."""
+    """Return words numbers by their frequency in the training lines."""
     # Of equally frequent words, the one that comes first in the text.
     counted = Counter(word for line in train for word in line).most_common()
     vocabulary = [word for word, _ in counted]

@@ -11,7 +11,7 @@ import torch
 from joblib import effective_n_jobs
 from skorch.callbacks import Callback
 
-from sk_petridish.blueprints import NetworkSpec
+from sk_petridish.blueprints import NetworkSpec, SampleShape
 
 from ._dish import Array, Dish, DishSettings, draw_dish
 from ._measure import measure_curves, measure_motifs
@@ -48,13 +48,15 @@ class EngineOptions:
         precision: torch.dtype = getattr(torch, self.dtype)
         return precision
 
-    def choose(self, blueprints: Sequence[NetworkSpec]) -> Engine:
+    def choose(self, blueprints: Sequence[NetworkSpec], sample_shape: SampleShape) -> Engine:
         """Choose an engine for motifs.
 
         Parameters
         ----------
         blueprints : sequence of Blueprint or ModuleBlueprint
             The motifs.
+        sample_shape : tuple of int
+            Axes of their samples beside the features.
 
         Returns
         -------
@@ -72,6 +74,7 @@ class EngineOptions:
             dtype=self.precision,
             device=self.device,
             n_jobs=effective_n_jobs(self.n_jobs),
+            sample_shape=sample_shape,
         )
 
 
@@ -128,6 +131,21 @@ class DishEnsemble:
     def settings(self) -> DishSettings:
         """Settings that the dishes share."""
         return self.dishes[0].settings
+
+    def choose_engine(self, blueprints: Sequence[NetworkSpec]) -> Engine:
+        """Choose the engine that runs motifs in these dishes.
+
+        Parameters
+        ----------
+        blueprints : sequence of Blueprint or ModuleBlueprint
+            The motifs.
+
+        Returns
+        -------
+        Engine
+            One that can run all of them.
+        """
+        return self.engine.choose(blueprints, self.settings.sample_shape)
 
     def go_on(self, settings: DishSettings, seeds: Sequence[int]) -> DishEnsemble:
         """Prepare the dishes for more learning, with others beside them.
@@ -202,7 +220,7 @@ class DishEnsemble:
             loop,
             held_out=held_out,
             seed=seed,
-            engine=self.engine.choose(blueprints),
+            engine=self.choose_engine(blueprints),
             callbacks=callbacks,
         )
 
@@ -265,7 +283,7 @@ class DishEnsemble:
         measure: Callable[[list[NetworkSpec], Engine], Array],
     ) -> Array:
         """Measure motifs, the second axis; what one gets does not depend on the others."""
-        chosen: list[Any] = [self.engine.choose([blueprint]) for blueprint in blueprints]
+        chosen: list[Any] = [self.choose_engine([blueprint]) for blueprint in blueprints]
         # One call an engine; argsort of the order in which motifs were measured undoes it.
         order, pieces = [], []
         for engine in dict.fromkeys(chosen):

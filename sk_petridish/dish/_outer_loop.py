@@ -66,7 +66,7 @@ class OuterLoopData(NamedTuple):
 
     Parameters
     ----------
-    blueprints : list of Blueprint
+    blueprints : list of Blueprint or ModuleBlueprint
         The motifs.
     losses : ndarray of shape (n_motifs,)
         Their ground truth, normalised to zero mean and unit variance over the motifs
@@ -161,6 +161,16 @@ class _OuterNet(NeuralNet):
         return self
 
 
+class _OwnEarlyStopping(EarlyStopping):
+    """skorch's, which ends learning by our exception."""
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        try:
+            super().on_epoch_end(net, **kwargs)
+        except KeyboardInterrupt as error:
+            raise StopLearning from error
+
+
 def _has_stopped(named: tuple[str, Callback]) -> bool:
     """Whether a callback is skorch's early stopping, and has run out of patience."""
     _, callback = named
@@ -220,7 +230,7 @@ def _callbacks(
     # Before the one that may end learning: they too are told of the last step.
     callbacks.extend(others)
     callbacks.append(
-        EarlyStopping(
+        _OwnEarlyStopping(
             monitor="outer_loss" if score is None else "held_out_loss",
             patience=loop.n_iter_no_change,
             threshold=loop.tol,

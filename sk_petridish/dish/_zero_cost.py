@@ -96,11 +96,11 @@ def _measures(network: Network, batch: DishBatch) -> Tensor:
             _log(_per_motif(by_theta.square(), network)) / 2,
             _log(_per_motif((by_theta * theta).abs(), network)),
             _log(by_x.flatten(2).norm(dim=-1)),
-            _likeness(jacobian.flatten(3)),
-            _patterns(trace, network.n_motifs),
+            _jacob_cov(jacobian.flatten(3)),
+            _naswot(trace, network.n_motifs),
             torch.cat([_rank(features.flatten(2, -2)) for features in trace.features], dim=1),
             _log(trace.outputs.flatten(2).std(dim=-1)),
-            _reach(trace.outputs, x, network.output_shape),
+            _receptive_field(trace.outputs, x, network.output_shape),
         ],
         dim=-1,
     )
@@ -123,7 +123,7 @@ def _per_motif(weights: Tensor, network: Network) -> Tensor:
     return sums.index_add(1, network.motif_of_weight, weights)
 
 
-def _likeness(jacobian: Tensor) -> Tensor:
+def _jacob_cov(jacobian: Tensor) -> Tensor:
     """Score the correlations between rows, (n_dishes, n_motifs, n_samples, n)."""
     centred = jacobian - jacobian.mean(-1, keepdim=True)
     rows = centred / (centred.norm(dim=-1, keepdim=True) + _TINY)
@@ -132,7 +132,7 @@ def _likeness(jacobian: Tensor) -> Tensor:
     return scores.mean(-1).log1p()
 
 
-def _patterns(trace: Trace, n_motifs: int) -> Tensor:
+def _naswot(trace: Trace, n_motifs: int) -> Tensor:
     """Compare the samples' patterns of signs of hidden units."""
     n_dishes, _, n_samples = trace.outputs.shape[:3]
     agreeing = trace.outputs.new_zeros(n_dishes, n_motifs, n_samples, n_samples)
@@ -156,7 +156,7 @@ def _rank(features: Tensor) -> Tensor:
     return _effective_number(torch.linalg.svdvals(centred))
 
 
-def _reach(outputs: Tensor, x: Tensor, output_shape: SampleShape) -> Tensor:
+def _receptive_field(outputs: Tensor, x: Tensor, output_shape: SampleShape) -> Tensor:
     """Count the positions of a sample that its last output, or its middle one, depends on."""
     kind = data_kind(output_shape)
     if kind == "vectors":

@@ -97,7 +97,7 @@ class FitData:
     @cached_property
     def engine(self) -> Engine:
         """The engine that runs the inner loop of all motifs."""
-        return self.ensemble.engine.choose(self.blueprints)
+        return self.ensemble.choose_engine(self.blueprints)
 
     @property
     def known(self) -> OuterLoopData:

@@ -18,5 +18,5 @@ def import_pyplot(display: type) -> Any:
 
 
 def get_axes(display: type, ax: Any) -> Any:
-    """Give the axes to draw on, new ones where there are none."""
+    """Return the axes to draw on, new ones where there are none."""
     return import_pyplot(display).subplots(layout="constrained")[1] if ax is None else ax

@@ -23,7 +23,7 @@ def check_losses(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[Losses, Losses]:
 
 
 def without_order(y_true: Losses, y_pred: Losses) -> float | None:
-    """Give the score where there is nothing to order, None where there is."""
+    """Return the score where there is nothing to order, None where there is."""
     if len(y_true) < 2 or np.ptp(y_true) == 0:
         warnings.warn(
             "A rank correlation needs two motifs of different loss; it is not defined here.",

@@ -89,7 +89,7 @@ class OptunaSearchCV(RandomizedSearchCV):
 def as_distributions(
     ranges: Mapping[str, BaseDistribution | Sequence[Any]],
 ) -> dict[str, BaseDistribution]:
-    """Give every range as Optuna writes it.
+    """Return every range as Optuna writes it.
 
     Parameters
     ----------

@@ -239,8 +239,11 @@ class MotifSpace(ABC, BaseEstimator):
 
     def _networks(self, rows: Motifs) -> list[NetworkSpec]:
         """Look legal rows up, by the parameters that the space has now."""
-        # Parameters of spaces within spaces are among them, at whatever depth.
-        parameters = frozen(self.get_params())
+        try:
+            parameters = frozen(self.get_params(deep=False))
+        except TypeError:
+            # A parameter that may change without a trace: nothing is remembered.
+            return [self._blueprint(np.frombuffer(row.tobytes())) for row in rows]
         return [
             remembered(MemoKey(type(self), parameters, row.tobytes(), self._blueprint))
             for row in rows

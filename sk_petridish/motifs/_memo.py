@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 from sk_petridish.blueprints import NetworkSpec
 
@@ -33,14 +34,14 @@ class MemoKey:
         Its parameters, :func:`frozen`.
     row : bytes
         The row, copied: the user's array may change.
-    make : callable
-        ``make(row)`` returns the blueprint; not part of the key.
+    make : callable or None
+        ``make(row)`` returns the blueprint; not part of the key, and None once it is made.
     """
 
     space: type
     parameters: Hashable
     row: bytes
-    make: Callable[[NDArray[np.float64]], NetworkSpec] = field(compare=False)
+    make: Callable[[NDArray[np.float64]], NetworkSpec] | None = field(compare=False)
 
 
 # functools' cache is safe in threads and behind a fork, and belongs to no space: nothing of
@@ -60,20 +61,11 @@ def remembered(key: MemoKey) -> NetworkSpec:
         The row's; immutable, since it is shared.
     """
     # An array of bytes is read-only, so that no blueprint can be made of a changing row.
-    return key.make(np.frombuffer(key.row))
-
-
-class _Identity:
-    """An object that equals nothing but itself; being held, its address is not reused."""
-
-    def __init__(self, held: object) -> None:
-        self._held = held
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and self._held is other._held
-
-    def __hash__(self) -> int:
-        return id(self._held)
+    assert key.make is not None  # since every question comes with a key of its own
+    made = key.make(np.frombuffer(key.row))
+    # The cache keeps the key: it shall not keep the space, and all that this holds, too.
+    object.__setattr__(key, "make", None)
+    return made
 
 
 def frozen(value: Any) -> Hashable:
@@ -87,19 +79,25 @@ def frozen(value: Any) -> Hashable:
     Returns
     -------
     hashable
-        Containers by their contents, what is hashable as it is, and other objects, such as
-        arrays, by identity.
+        Containers, arrays and estimators by their contents, what is hashable as it is.
+
+    Raises
+    ------
+    TypeError
+        If there is something else, which may change without a trace.
     """
     match value:
+        case np.ndarray() if value.dtype != object:
+            return value.dtype.str, value.shape, value.tobytes()
+        case BaseEstimator():
+            # By its own parameters, at whatever depth and in whatever container it stands.
+            return type(value), frozen(value.get_params(deep=False))
         case dict():
             return dict, tuple((name, frozen(one)) for name, one in value.items())
         case list() | tuple():
             return type(value), tuple(frozen(one) for one in value)
         case set():
             return frozenset(value)
-    try:
-        hash(value)
-    except TypeError:
-        return _Identity(value)
+    hash(value)
     # 1, 1.0 and True are equal and need not mean the same.
     return type(value), value

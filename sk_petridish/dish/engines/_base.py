@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import torch
 
-from sk_petridish.blueprints import NetworkSpec
+from sk_petridish.blueprints import NetworkSpec, SampleShape
 from sk_petridish.dish._dish import DishBatch, DishSettings
 from sk_petridish.dish._statistic import Curves
 
@@ -59,13 +59,17 @@ class Engine(Protocol):
         """
 
     @classmethod
-    def supports(cls, blueprints: Sequence[NetworkSpec], device: str) -> str | None:
+    def supports(
+        cls, blueprints: Sequence[NetworkSpec], sample_shape: SampleShape, device: str
+    ) -> str | None:
         """Return why motifs cannot be run on a device.
 
         Parameters
         ----------
         blueprints : sequence of Blueprint or ModuleBlueprint
             The motifs.
+        sample_shape : tuple of int
+            Axes of their samples beside the features: time, or height and width.
         device : str
             Torch device.
 

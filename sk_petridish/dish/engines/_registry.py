@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from sk_petridish.blueprints import NetworkSpec
+from sk_petridish.blueprints import NetworkSpec, SampleShape
 
 from ._base import Engine
 
@@ -27,7 +27,8 @@ def register_engine(engine: type[Engine], *, automatic: bool = False) -> None:
     Parameters
     ----------
     engine : type
-        A class that fulfils :class:`Engine`.
+        A class that fulfils :class:`Engine`. Other processes, such as those of joblib, do not
+        know it until it is registered there: do so in a module that they import.
     automatic : bool, default=False
         Whether ``"auto"`` may choose it: it is tried before those registered earlier.
 
@@ -71,6 +72,7 @@ def choose_engine(
     dtype: torch.dtype,
     device: str,
     n_jobs: int,
+    sample_shape: SampleShape = (),
 ) -> Engine:
     """Choose an engine for motifs.
 
@@ -88,6 +90,8 @@ def choose_engine(
         Torch device.
     n_jobs : int
         Threads of the fused engine.
+    sample_shape : tuple of int, default=()
+        Axes of the motifs' samples beside the features: time, or height and width.
 
     Returns
     -------
@@ -102,19 +106,17 @@ def choose_engine(
     if name not in ENGINE_NAMES:
         raise ValueError(f"engine must be one of {sorted(ENGINE_NAMES)}, got {name!r}.")
     candidates = list(_AUTOMATIC) if name == AUTO else [name]
-    reasons = {one: _ENGINES[one].supports(blueprints, device) for one in candidates}
+    reasons = {one: _ENGINES[one].supports(blueprints, sample_shape, device) for one in candidates}
     for one, reason in reasons.items():
         if reason is None:
             return _ENGINES[one].create(dtype=dtype, device=device, n_jobs=n_jobs)
     if name == AUTO:
         refused = "; ".join(f"{one!r} {reason}" for one, reason in reasons.items())
         raise ValueError(f"No engine can run all motifs: {refused}.")
-    raise ValueError(f"engine={name!r} {reasons[name]}; use {_others(name, blueprints, device)}.")
-
-
-def _others(name: str, blueprints: Sequence[NetworkSpec], device: str) -> str:
-    """Name the engines that can run motifs, and what chooses among them."""
     able = [
-        one for one in _AUTOMATIC if one != name and not _ENGINES[one].supports(blueprints, device)
+        one
+        for one in _AUTOMATIC
+        if one != name and not _ENGINES[one].supports(blueprints, sample_shape, device)
     ]
-    return " or ".join(f"engine={one!r}" for one in [*able, AUTO])
+    others = " or ".join(f"engine={one!r}" for one in [*able, AUTO])
+    raise ValueError(f"engine={name!r} {reasons[name]}; use {others}.")

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numba import config as numba_config
 
-from sk_petridish.blueprints import Blueprint, NetworkSpec
+from sk_petridish.blueprints import Blueprint, NetworkSpec, SampleShape, data_kind
 from sk_petridish.dish._dish import DishBatch, DishSettings
 from sk_petridish.dish._statistic import Curves
 
@@ -41,7 +41,9 @@ class NumbaEngine:
         return cls(dtype, n_jobs)
 
     @classmethod
-    def supports(cls, blueprints: Sequence[NetworkSpec], device: str) -> str | None:
+    def supports(
+        cls, blueprints: Sequence[NetworkSpec], sample_shape: SampleShape, device: str
+    ) -> str | None:
         """Return why the kernels cannot run motifs."""
         if torch.device(device).type != cls.device:
             return f"runs on the CPU only, but device is {device!r}"
@@ -50,13 +52,15 @@ class NumbaEngine:
             return "has no kernels for modules of a ModuleMotif"
         if missing := without_kernel(graphs):
             return f"has no kernel for the operations {missing}"
+        if data_kind(sample_shape) == "images":
+            return "has kernels for vectors and sequences, not images"
         if numba_config.DISABLE_JIT:
             return "needs Numba's compiler, which NUMBA_DISABLE_JIT switches off"
         return None
 
     def build(self, blueprints: Sequence[NetworkSpec], settings: DishSettings) -> FusedNetwork:
         """Prepare motif-networks."""
-        if reason := self.supports(blueprints, self.device):
+        if reason := self.supports(blueprints, settings.sample_shape, self.device):
             raise ValueError(f"The engine {self.name!r} {reason}.")
         graphs = [one for one in blueprints if isinstance(one, Blueprint)]
         precision = np.dtype(str(self.dtype).removeprefix("torch."))

@@ -388,9 +388,7 @@ class FusedNetwork:
         dtype: Any,
     ) -> None:
         if data_kind(sample_shape) == "images":
-            raise ValueError(
-                "The kernels read vectors and sequences, not images; use engine='torch'."
-            )
+            raise ValueError("The kernels read vectors and sequences, not images.")
         for blueprint in blueprints:
             blueprint.shapes(sample_shape)  # refuses samples that the motif has no meaning on
         self.n_motifs = len(blueprints)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -82,9 +82,11 @@ def tape_bytes(network: Network, dishes: DishBatch) -> int:
     Returns
     -------
     int
-        Bytes: those that one inner step with its update leaves, times the steps.
+        Bytes: those that one inner step with its update leaves, times the steps, and those
+        of one validation at every checkpoint of the statistic.
     """
     inner = dishes.settings.inner
+    n_validations = len(dishes.settings.statistic_function.checkpoints(inner.steps))
     # n_batches divides the samples: a step's mini-batch is the first chunk.
     x, y = (_per_motif(tensor.detach(), network) for tensor in (dishes.x_train, dishes.y_train))
     x = x.chunk(inner.n_batches, 2)[0].clone().requires_grad_()
@@ -102,9 +104,20 @@ def tape_bytes(network: Network, dishes: DishBatch) -> int:
         loss = inner.loss_function(*align_labels(outputs, y, network.output_shape))
         (gradient,) = torch.autograd.grad(loss.sum(), theta, create_graph=True)
         after = inner.update(theta, gradient, inner.start(theta), 0)
-    sizes = [tensor.untyped_storage().nbytes() for tensor in kept.values()]
+    of_a_step = _bytes(kept)
     del after
-    return sum(sizes) * inner.steps
+    kept.clear()
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda kept: kept):
+        x, y = (_per_motif(one.detach(), network) for one in (dishes.x_valid, dishes.y_valid))
+        outputs = network.forward(theta, x.clone().requires_grad_())
+        valid = inner.loss_function(*align_labels(outputs, y, network.output_shape))
+    of_a_validation = _bytes(kept)
+    del valid
+    return of_a_step * inner.steps + of_a_validation * n_validations
+
+
+def _bytes(tensors: Mapping[int, Tensor]) -> int:
+    return sum(tensor.untyped_storage().nbytes() for tensor in tensors.values())
 
 
 def _per_motif(tensor: Tensor, network: Network) -> Tensor:

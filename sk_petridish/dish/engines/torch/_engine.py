@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 import torch
 
-from sk_petridish.blueprints import Network, NetworkSpec, build_network
+from sk_petridish.blueprints import Network, NetworkSpec, SampleShape, build_network
 from sk_petridish.dish._dish import DishBatch, DishSettings
 from sk_petridish.dish._statistic import Curves
 
@@ -37,7 +37,9 @@ class TorchEngine:
         return cls(dtype, device)
 
     @classmethod
-    def supports(cls, blueprints: Sequence[NetworkSpec], device: str) -> str | None:
+    def supports(
+        cls, blueprints: Sequence[NetworkSpec], sample_shape: SampleShape, device: str
+    ) -> str | None:
         """Return None: it runs all motifs everywhere."""
         return None
 
