@@ -431,6 +431,42 @@ def test_a_network_of_another_precision_than_the_dishes_is_refused():
         engine("numba").curves(network, batch, (20,))
 
 
+@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize("axis", [0, 1, -1], ids=["dishes", "samples", "units"])
+def test_data_of_another_shape_than_the_settings_say_are_refused(name, axis):
+    # Kernels index through pointers: they would read, and write, what belongs to others.
+    motifs, batch = small_problem()
+    network = engine("numba").build(motifs, batch.settings)
+    data = getattr(batch, name)
+    shorter = replace(batch, **{name: data.narrow(axis, 0, data.shape[axis] - 1)})
+    with pytest.raises(ValueError, match=rf"[xy]_{name[2:]} has shape .* but must have"):
+        engine("numba").curves(network, shorter, (20,))
+
+
+def test_a_network_of_other_widths_than_the_dishes_is_refused():
+    motifs, batch = small_problem()
+    wider = replace(batch.settings, widths=Widths(3, 4, 3))
+    network = engine("numba").build(motifs, wider)
+    with pytest.raises(ValueError, match=r"n_hidden=2.*built for Widths.*n_hidden=4"):
+        engine("numba").curves(network, batch, (20,))
+
+
+def test_samples_that_do_not_make_equal_mini_batches_are_refused():
+    motifs, batch = small_problem()
+    settings_ = replace(batch.settings, inner=replace(batch.settings.inner, n_batches=4))
+    batch = replace(batch, settings=settings_)
+    with pytest.raises(ValueError, match="6 samples do not make 4 equal mini-batches"):
+        engine("numba").curves(engine("numba").build(motifs, settings_), batch, (20,))
+
+
+@pytest.mark.parametrize("checkpoints", [(20, 10), (5, 5), (-1, 20)])
+def test_checkpoints_that_do_not_ascend_are_refused(checkpoints):
+    motifs, batch = small_problem()
+    network = engine("numba").build(motifs, batch.settings)
+    with pytest.raises(ValueError, match="must ascend from 0 on"):
+        engine("numba").curves(network, batch, checkpoints)
+
+
 def test_a_second_derivative_is_refused_rather_than_wrong():
     motifs, batch = small_problem()
     batch = replace(batch, x_train=batch.x_train.requires_grad_())

@@ -1,5 +1,7 @@
 """Kernels write through pointers: nothing but these tests sees one that leaves its region."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 import torch
@@ -16,8 +18,17 @@ from sk_petridish.tasks import GaussianTask
 SEQUENCES = {"task": GaussianTask(), "sample_shape": (3,)}
 
 
-def run(motifs, dtype, **changes):
-    """Train and differentiate, with guards of a vector's length between all regions."""
+# Two vectors in float64, one in float32.
+N_GUARD = 24
+
+
+def run(motifs, dtype, *, n_guard=N_GUARD, **changes):
+    """Train and differentiate with guards between all regions; return losses and gradients."""
+    with patch.object(_engine, "_N_GUARD", n_guard):
+        return train_and_differentiate(motifs, dtype, **changes)
+
+
+def train_and_differentiate(motifs, dtype, **changes):
     settings_ = make_settings(learn_labels=True, **changes)
     batch = DishBatch.stack([draw_dish(settings_, seed) for seed in range(2)], dtype, "cpu")
     batch.x_train.requires_grad_()
@@ -25,12 +36,18 @@ def run(motifs, dtype, **changes):
     engine = choose_engine("numba", motifs, dtype=dtype, device="cpu", n_jobs=1)
     curves = engine.curves(engine.build(motifs, settings_), batch, [0, settings_.inner.steps])
     (curves.train.sum() + curves.valid.sum() + curves.mean_train.sum()).backward()
-    return curves
+    return [*(one.detach() for one in curves), batch.x_train.grad, batch.x_valid.grad]
 
 
-@pytest.fixture(autouse=True)
-def guards(monkeypatch):
-    monkeypatch.setattr(_engine, "_N_GUARD", 24)
+def same(one, other):
+    """Assert that results are the same to the last bit."""
+    for ours, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def layers():
+    layer = (Node("input"), Node("linear", (0,), units="n_hidden"), Node("tanh", (1,)))
+    return [Blueprint((*layer, Node("linear", (2,), units="n_outputs")))]
 
 
 @pytest.mark.parametrize("recurrent", [False, True])
@@ -46,29 +63,29 @@ def test_kernels_stay_in_their_regions(recurrent, dtype, data):
         "n_batches": data.draw(st.sampled_from([1, 2])),
     }
     motifs = data.draw(st.lists(blueprints(recurrent=recurrent), min_size=1, max_size=3))
-    run(motifs, dtype, **changes, **(SEQUENCES if recurrent else {}))
+    changes |= SEQUENCES if recurrent else {}
+    # No guard was written to, and none was read: it would have changed a result.
+    same(run(motifs, dtype, **changes), run(motifs, dtype, n_guard=0, **changes))
 
 
 @pytest.mark.parametrize("kept", [0, 2**27], ids=["trained again", "gradients kept"])
 def test_so_they_do_where_training_is_repeated(kept, monkeypatch):
     monkeypatch.setattr(_engine, "_MAX_KEPT_BYTES", kept)
-    layer = (Node("input"), Node("linear", (0,), units="n_hidden"), Node("tanh", (1,)))
-    run([Blueprint((*layer, Node("linear", (2,), units="n_outputs")))], torch.float64)
+    same(run(layers(), torch.float64), run(layers(), torch.float64, n_guard=0))
 
 
 @pytest.mark.parametrize("field", ["n_values", "n_weights"])
 def test_a_region_that_is_too_small_is_found(field, monkeypatch):
-    # What a slip in the sizes would do, planted between the plan and its layout.
-    def slip(plan, *arguments, **options):
-        smaller = plan._replace(**{field: getattr(plan, field) - 12})
-        layout = lay_out(smaller, *arguments, **options)
-        return layout._replace(size=lay_out(plan, *arguments, **options).size)
+    # The kernels get the slip, too, and do write a vector beyond their regions.
+    def slip(**sizes):
+        return plan(**(sizes | {field: sizes[field] - 12}))
 
-    lay_out = _engine.plan_workspace
-    layer = (Node("input"), Node("linear", (0,), units="n_hidden"), Node("tanh", (1,)))
-    monkeypatch.setattr(_engine, "plan_workspace", slip)
+    plan = _engine.Plan
+    monkeypatch.setattr(_engine, "Plan", slip)
+    # Kept gradients lie elsewhere, where no guards are.
+    monkeypatch.setattr(_engine, "_MAX_KEPT_BYTES", 0)
     with pytest.raises(RuntimeError, match="A kernel wrote beyond the region in front of"):
-        run([Blueprint((*layer, Node("linear", (2,), units="n_outputs")))], torch.float64)
+        run(layers(), torch.float64)
 
 
 def test_what_is_counted_is_what_is_laid_out():

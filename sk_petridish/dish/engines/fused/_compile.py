@@ -79,7 +79,8 @@ def _fingerprint() -> str:
     """Digest the sources of all kernels."""
     digest = sha256()
     here = Path(__file__).parent
-    # Adam's constants are compiled into the kernels too.
-    for path in [*sorted(here.glob("*.py")), here.parents[1] / "_inner_loop.py"]:
+    # Adam's constants and what writes addresses are compiled into the kernels too.
+    others = here.parents[1] / "_inner_loop.py", here.parents[2] / "_compat" / "_numba.py"
+    for path in [*sorted(here.glob("*.py")), *others]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -71,7 +71,9 @@ _beyond_first = polynomial(
 
 @inlined
 def _reduce(x: Any) -> Any:
-    """Write exp(x) as exp(r) * 2**k; give r and the shifted k."""
+    """Return r and the shifted k for which exp(x) = exp(r) * 2**k."""
+    # k = round(x / log 2), by adding the shifter; r = x - k log 2 with log 2 in two parts,
+    # so that the larger part is subtracted without rounding (Cody and Waite).
     x = maximum(constant(x, _LOWEST), x)
     shifted = x * _LOG2_E + shifter(x)
     k = shifted - shifter(x)
@@ -88,6 +90,7 @@ def exp_of_negative(x: Any) -> Any:
 @inlined
 def expm1_of_negative(x: Any) -> Any:
     """Compute exp(x) - 1 for x <= 0, precisely near zero too."""
+    # exp(x) - 1 = 2**k (exp(r) - 1) + (2**k - 1): near zero k is 0, and nothing cancels.
     r, shifted = _reduce(x)
     scale = times_power_of_two(constant(x, 1.0), shifted)
     return scale * (_beyond_linear(r) * (r * r) + r) + (scale - 1.0)
@@ -96,6 +99,7 @@ def expm1_of_negative(x: Any) -> Any:
 @inlined
 def log(x: Any) -> Any:
     """Compute logarithms of positive normal numbers."""
+    # x = m 2**k, and log(m) = 2 artanh(s) with s = (m - 1) / (m + 1), |s| <= 3 - 2 sqrt(2).
     k = exponent(x)
     m = times_power_of_two(x, shifter(x) - k)
     # From 1 <= m < 2 into 1 / sqrt(2) <= m <= sqrt(2).
@@ -109,6 +113,8 @@ def log(x: Any) -> Any:
 @inlined
 def sigmoid(x: Any) -> Any:
     """Compute 1 / (1 + exp(-x))."""
+    # With t = exp(-|x|) it is 1 / (1 + t) on the right and t / (1 + t) on the left:
+    # no exponential overflows.
     tail = exp_of_negative(-absolute(x))
     return select_positive(x, constant(x, 1.0), tail) / (1.0 + tail)
 
@@ -123,12 +129,14 @@ def exponential(x: Any) -> Any:
 @inlined
 def softplus(x: Any) -> Any:
     """Compute log(1 + exp(x))."""
+    # max(x, 0) + log(1 + exp(-|x|)).
     return maximum(x, constant(x, 0.0)) + log(1.0 + exp_of_negative(-absolute(x)))
 
 
 @inlined
 def tanh(x: Any) -> Any:
     """Compute hyperbolic tangents."""
+    # tanh |x| = -e / (e + 2) with e = exp(-2 |x|) - 1, precise near zero too.
     grown = expm1_of_negative(-2.0 * absolute(x))
     size = -grown / (grown + 2.0)
     return select_positive(x, size, -size)

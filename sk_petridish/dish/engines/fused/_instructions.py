@@ -160,22 +160,46 @@ def _decode(code: Any, at: Any, t: int, k: int) -> Any:
     )
 
 
-# What each instruction computes. Written x' for the tangent of x along the direction, and
-# x* for its adjoint, the derivative of the loss L; W' and bias' are the direction's own
-# parts. Adjoints add up over the readers of a value. A tangent of an adjoint, x*', is by
-# the product rule the adjoint's formula with one factor after the other replaced by its
-# tangent.
+# What each instruction computes. The adjoint of x is written x*, and the tangent of x along
+# the direction x'. Weights W and biases c are part of theta; W' and c' are the direction's.
+# `forward` computes y, `forward_jvp` y', `backward` what has a star, and `backward_jvp` what
+# has a star and a prime: by the product rule, the derivative of a line of `backward`.
+# Adjoints and their tangents add up over the readers of a value. The input has no tangent;
+# its adjoint is not needed, but the adjoint's tangent is, for the gradient of the data.
 #
-# LINEAR   y = x W + bias      y' = x W' + bias' + x' W      x* += y* W^T    W* += x^T y*
-#          x*' += y*' W^T + y* W'^T       W*' += x^T y*' + x'^T y*      bias*' += sum y*'
-# PROJECT  LINEAR without its bias, BIAS  y = x + bias, y' = x' + bias', x* += y*
-# ADD      y = r (a + b)       y' = r (a' + b')              a* += r y*      b* += r y*
-# MULTIPLY y = a b             y' = a b' + a' b              a* += b y*      b* += a y*
-#          a*' += b y*' + b' y*
-# BLEND    y = c + a (b - c)   y' = c' + a (b' - c') + a' (b - c)
-#          a* += (b - c) y*    b* += a y*                    c* += (1 - a) y*
-# others   y = f(a)            y' = f'(a) a'                 a* += f'(a) y*
-#          a*' += f'(a) y*' + f"(a) a' y*
+# LINEAR    y   =  x W + c
+#           y'  =  x W' + c' + x' W
+#           x*  += y* W^T                    W*  += x^T y*               c*  += sum y*
+#           x*' += y*' W^T + y* W'^T         W*' += x^T y*' + x'^T y*    c*' += sum y*'
+# PROJECT   LINEAR without c
+# BIAS      y   =  x + c                     y'  =  x' + c'
+#           x*  += y*                        c*  += sum y*
+#           x*' += y*'                       c*' += sum y*'
+# ADD       y   =  r (a + b)                 y'  =  r (a' + b')
+#           a*  += r y*                      b*  += r y*
+#           a*' += r y*'                     b*' += r y*'
+# MULTIPLY  y   =  a b                       y'  =  a b' + a' b
+#           a*  += b y*                      b*  += a y*
+#           a*' += b y*' + b' y*             b*' += a y*' + a' y*
+# BLEND     y   =  c + a (b - c)             y'  =  c' + a (b' - c') + a' (b - c)
+#           a*  += (b - c) y*                b*  += a y*                 c*  += (1 - a) y*
+#           a*' += (b - c) y*' + (b' - c') y*                            b*' += a y*' + a' y*
+#           c*' += (1 - a) y*' - a' y*
+# others    y   =  f(x)                      y'  =  f'(x) x'
+#           x*  += f'(x) y*                  x*' += f'(x) y*' + f''(x) x' y*
+#
+# Activations have a number p, and derivatives that need little more than the value y:
+#
+#             f                              f'                          f''
+# SIGMOID     1 / (1 + exp(-p x))            p y (1 - y)                 p f' (1 - 2 y)
+# TANH        tanh(x)                        1 - y^2                     -2 y f'
+# LEAKY_RELU  x > 0: x,  else: p x           1,  p                       0
+# ELU         x > 0: x,  else: exp(x) - 1    1,  y + 1                   0,  f'
+# SOFTPLUS    log(1 + exp(x))                1 / (1 + exp(-x))           f' (1 - f')
+# EXP         exp(x)                         y                           y
+# SQRT        sqrt(x)                        1 / (2 y)                   -2 f'^3
+# RECIPROCAL  1 / x                          -y^2                        -2 y f'
+# SHIFT       x + p                          1                           0
 
 
 @compiled

@@ -192,6 +192,8 @@ def _sum(n_out: int, row: int, s: int, rows: Any) -> Any:
 @inlined
 def _log_of_sum(n_out: int, row: int, s: int, z: Any) -> Any:
     """Compute the logarithm of the sum of the exponentials of all outputs."""
+    # log sum_k exp z_k = max + log sum_k exp(z_k - max): every exponent is at most 0, and
+    # the sum at least 1.
     largest, out = _largest(n_out, row, s, z), broadcast(z, 0.0)
     for j in range(n_out):
         out = out + exp_of_negative(load(z, j * row + s) - largest)

@@ -111,7 +111,8 @@ class Program:
             if node.operation != INPUT:
                 _WRITERS[node.operation](self, position, node)
         for index in carried:
-            # Only now is it known how long the frame before is.
+            # A row of the frame before lies n_rows above, and only now is n_rows known, since
+            # writing adds rows of intermediate results.
             code, out, n_out, first, *rest = self.instructions[index]
             self.instructions[index] = (code, out, n_out, first - self.n_rows, *rest)
 
@@ -234,6 +235,7 @@ def _activation(code: int, number: float | None = None) -> _Writer:
 
 def _fold(code: int, program: Program, position: int, node: Node, number: float) -> None:
     """Combine any number of operands two at a time; the number goes to the last pair."""
+    # ((a b) c) d: only the last pair is scaled, so that a mean is one sum and one factor.
     result, *others = program.operands(node)
     if not others:
         program.emit(LEAKY_RELU, position, [result], _COPY)
@@ -267,6 +269,7 @@ def _scaled(
     program: Program, position: int, operand: int, factor: float, *, out: int | None = None
 ) -> int:
     """Write a multiple of an operand, as half of it twice."""
+    # ADD computes r (a + b): with a = b and r = factor / 2 that is factor a, exactly.
     program.emit(ADD, position, [operand, operand], factor / 2, out=out)
     return operand if out is None else out
 
@@ -281,6 +284,7 @@ def _minimum(program: Program, position: int, node: Node) -> None:
 
 def _extreme(program: Program, position: int, node: Node, sign: float) -> None:
     """Write the larger (or smaller) of two: one of them, plus what the other has more."""
+    # max(a, b) = a + relu(b - a) and min(a, b) = a - relu(a - b), with sign 1 and -1.
     first, second = program.operands(node)
     less, more, kept = (program.scratch(position) for _ in range(3))
     _scaled(program, position, first, -1.0, out=less)
@@ -295,6 +299,7 @@ def _blend(program: Program, position: int, node: Node) -> None:
 
 
 def _highway(program: Program, position: int, node: Node) -> None:
+    # carry + sigmoid(gate) (candidate - carry).
     carry, gate, candidate = program.operands(node)
     opened = program.scratch(position)
     program.emit(SIGMOID, position, [gate], 1.0, out=opened)
@@ -364,6 +369,8 @@ class FusedNetwork:
     ----------
     n_motifs : int
         Number of motif-networks.
+    widths : Widths
+        Their widths.
     programs : Programs
         What the kernels read.
 
@@ -385,6 +392,7 @@ class FusedNetwork:
         for blueprint in blueprints:
             blueprint.shapes(sample_shape)  # refuses samples that the motif has no meaning on
         self.n_motifs = len(blueprints)
+        self.widths = widths
         written = [Program(blueprint, widths) for blueprint in blueprints]
         # Where each weight's initial values begin: those of one key, role and shape
         # are the same for all motifs (section 3.1).

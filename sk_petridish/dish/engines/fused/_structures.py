@@ -12,8 +12,10 @@ from ._compile import inlined
 Floats = NDArray[Any]
 Integers = NDArray[np.int64]
 
-# Numbers kept of each weight's update: itself, the gradient, and how the step depends on
-# Adam's two means.
+# Numbers kept of each weight's update, one block of n_weights after another: the weight
+# theta, the gradient g, -dtheta/dm and dtheta/dv, by which the step depends on Adam's means.
+# They are kept since running Adam backwards would divide m and v by b1 and b2 at every step,
+# which magnifies rounding errors exponentially.
 N_KEPT = 4
 
 
@@ -250,14 +252,21 @@ def lay_out(plan: Any, n_steps: int, n_adjoint: int, n_data: int) -> Any:
     WorkspaceLayout
         Where everything lies.
     """
+    # As wide as the widest motif-network needs: all of a call work in the same regions, one
+    # after the other. Sizes are whole vectors, so that none is read across a border.
     weights, frames, guard = plan.n_weights, plan.n_values, plan.n_guard
+    # Training: theta, Adam's m and v; values and adjoints of one mini-batch.
     theta = guard
     first = theta + weights + guard
     second = first + weights + guard
     values = second + weights + guard
     adjoints = values + frames + guard
+    # N_KEPT blocks of weights a step: of one step, overwritten by the next, while losses are
+    # only measured.
     trajectory = adjoints + frames + guard
     gradient = trajectory + N_KEPT * weights * n_steps + guard
+    # The reverse sweep: adjoints of theta, m, v and g, and tangents of values and adjoints.
+    # With n_adjoint = 0 they are empty, so that both kernels have the same layout.
     theta_adjoint = gradient + weights + guard
     first_adjoint = theta_adjoint + n_adjoint * weights + guard
     second_adjoint = first_adjoint + n_adjoint * weights + guard
@@ -265,6 +274,7 @@ def lay_out(plan: Any, n_steps: int, n_adjoint: int, n_data: int) -> Any:
     tangents = direction + n_adjoint * weights + guard
     adjoint_tangents = tangents + n_adjoint * frames + guard
     data = adjoint_tangents + n_adjoint * frames + guard
+    # Places ascend in the order of the fields: a guard ends where the next region begins.
     return WorkspaceLayout(
         theta,
         first,

@@ -95,6 +95,8 @@ def _motif(programs: Any, plan: Any, m: int, train: Any, valid: Any) -> Any:
         plan.n_inputs,
         programs.out[m],
     )
+    # Weights are padded to whole vectors. The padding starts at 0 and stays there: its
+    # gradient is 0, and so are Adam's means and the step.
     n_rows, lanes = programs.n_rows[m], n_lanes(address(programs.parameters))
     n_weights = programs.first_weight[m + 1] - programs.first_weight[m]
     return Motif(
@@ -108,6 +110,8 @@ def _motif(programs: Any, plan: Any, m: int, train: Any, valid: Any) -> Any:
 @inlined
 def _kept(plan: Any, gradients: Any, network: int, step: int, otherwise: Any) -> Any:
     """Find where the gradient of a step is kept, if it is."""
+    # Of all that training computes, the gradient alone takes a forward and a backward pass;
+    # it is a quarter of a trajectory, and theta, m and v follow from it by updates.
     if network < len(gradients):
         return offset(address(gradients), (network * plan.steps + step) * plan.n_weights)
     return otherwise
@@ -204,6 +208,11 @@ def _evaluate_back(
     What is added is ``weight`` times the gradient, and the gradient's derivative along
     ``back.direction``.
     """
+    # With L(theta, x) the loss, d the direction and w the weight, these are added:
+    #   theta* += w dL/dtheta + (d2L/dtheta dtheta) d
+    #   x*     += w dL/dx     + (d2L/dx dtheta) d       and the same for the labels y
+    # The second terms are d/de of dL/dtheta and dL/dx at theta + e d, e = 0: the tangents of
+    # the backward pass. The first ones ride along from `loss_jvp`, as all after it is linear.
     backward(code, at, work.theta, work.values, work.adjoints, work.theta, False)
     length = plan.n_inputs * at.row
     for t in range(at.n_frames):
@@ -289,6 +298,8 @@ def measure(
         theta = offset(address(theta_init), d * plan.n_initial)
         _begin(programs, m, theta, work, motif.n_weights)
         summed, recorded = 0.0, 0
+        # Losses are those before a step, and one round more gives those after the last;
+        # that is the last checkpoint, so that ``recorded`` is never past the end here.
         for step in range(plan.steps + 1):
             now = step == checkpoints[recorded]
             if now:
@@ -346,8 +357,11 @@ def _reverse_sweep(
     _clear(back.first, n)
     _clear(back.second, n)
     _clear(back.direction, n)
+    # Training is (theta, m, v)_{t+1} = U(theta_t, m_t, v_t, g_t) with g_t = dL/dtheta(theta_t).
     # Losses at step t were computed from theta_t, before its update: so the update t is
-    # undone first, and its gradient's adjoint is the direction of the derivative at theta_t.
+    # undone first, and its gradient's adjoint is the direction of the derivative at theta_t:
+    #   m_t*, v_t*, g_t* and a part of theta_t* from theta_{t+1}*, m_{t+1}*, v_{t+1}*;
+    #   theta_t* += w_t dL/dtheta + (d2L/dtheta dtheta) g_t*, and likewise for the data.
     for step in range(plan.steps, -1, -1):
         if step < plan.steps:
             trajectory = offset(work.trajectory, N_KEPT * n * step)
@@ -384,10 +398,10 @@ def differentiate(
     """Carry derivatives with respect to the losses back to the data.
 
     The training of every motif-network is repeated, by its gradients where they were
-    kept, and its trajectory noted down. The way back takes one step at a time: with the adjoints
-    of the weights and of Adam's means after a step, those before it follow number by
-    number, and so does the adjoint of the gradient; what this does to the weights and to
-    the data is the derivative, along it, of forward and backward pass.
+    kept, and its trajectory noted down. The reverse sweep takes one step at a time. From the
+    adjoints of the weights and of Adam's means after a step follow those before it, weight by
+    weight, and the adjoint of the gradient. What that adjoint contributes to the adjoints of
+    weights and data is the directional derivative of forward and backward pass along it.
 
     Parameters
     ----------
@@ -427,6 +441,7 @@ def differentiate(
             # and notes down what the sweep needs of every update.
             _begin(programs, m, theta, work, motif.n_weights)
             _replay_training(plan, motif, network, seen, train.n_batches, gradients, scratch, work)
+            # Apart from the sums, which a motif-network that diverged would spoil.
             _clear(own, n_data)
             _reverse_sweep(
                 plan,
@@ -439,6 +454,7 @@ def differentiate(
                 back,
             )
             for i in range(n_data):
-                # What diverged has no say.
+                # What diverged has no say. The order of summation is that of the motifs in
+                # their group, whatever the thread: sums are the same to the last bit.
                 if math.isfinite(own[i]):
                     sums[group - first, i] += own[i]

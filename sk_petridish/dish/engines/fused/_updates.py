@@ -19,7 +19,7 @@ def update(plan: Any, step: int, n: int, work: Any, gradient: Any, trajectory: A
     plan : Plan
         Learning rate, penalty and optimiser.
     step : int
-        Steps increment before this one.
+        Steps made before this one.
     n : int
         Number of weights, padded.
     work : Workspace
@@ -83,9 +83,12 @@ def update_back(plan: Any, n: int, trajectory: Any, back: Any) -> None:
         through the gradient is still missing; it is the loss's second derivative along
         ``direction``.
     """
-    # With x* the adjoint of x: m* -= theta* dtheta/dm and v* += theta* |dtheta/dv|, both kept by
-    # the update; then g* = (1 - b1) m* + 2 (1 - b2) g v*, m* becomes b1 m*, v* becomes b2 v*, and
-    # theta* += l2 g*. Without Adam g* = -lr theta*.
+    # With x* the adjoint of x, after the step at first, one after the other:
+    #   m* += theta* dtheta/dm, where dtheta/dm = -lr M / (r + eps), kept as step_scale = -dtheta/dm
+    #   v* += theta* dtheta/dv, where dtheta/dv = lr M m V / (2 r (r + eps)^2), kept as it is
+    #   g* = (1 - b1) m* + 2 (1 - b2) g v*, since m and v are the only readers of g
+    #   m* <- b1 m*,  v* <- b2 v*,  theta* += l2 g*, since g = dL/dtheta + l2 theta.
+    # Without Adam theta -= lr g, and so g* = -lr theta*.
     rate, penalty = broadcast(trajectory, plan.lr), broadcast(trajectory, plan.l2)
     for s in range(0, n, n_lanes(trajectory)):
         weight = load(back.theta, s)

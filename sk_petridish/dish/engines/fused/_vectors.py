@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba.extending import lower_builtin, models, register_model, type_callable
 from numba.types import CPointer, Float, Type, float64, intp, none
 
-from sk_petridish._compat._numba import intrinsic, make_array
+from sk_petridish._compat._numba import address_as, intrinsic, make_array
 
 N_REGISTERS, REGISTER_BYTES = 3, 32
 
@@ -99,6 +99,7 @@ def _constant(register: Any, value: float) -> Any:
 
 def _llvm(builder: Any, name: str, *args: Any, fastmath: Sequence[str] = ()) -> Any:
     """Call an LLVM intrinsic whose result is as its first argument."""
+    # Overloaded intrinsics carry their vector's type in the name: llvm.sqrt.v8f32.
     register = args[-1].type
     bits = 32 if isinstance(register.element, ir.FloatType) else 64
     kind = ir.FunctionType(args[0].type, [arg.type for arg in args])
@@ -130,8 +131,8 @@ def _places(context: Any, builder: Any, vector: Vector, pointer: Any, at: Any) -
     """Return the addresses of the registers of a vector."""
     register = vector.register(context)
     for index in range(N_REGISTERS):
-        offset = builder.add(at, ir.Constant(at.type, index * register.count))
-        yield builder.bitcast(builder.gep(pointer, [offset]), register.as_pointer())
+        begin = builder.add(at, ir.Constant(at.type, index * register.count))
+        yield address_as(builder, pointer, begin, register)
 
 
 @intrinsic
@@ -198,7 +199,8 @@ def reduce_add(typing_context: Any, vector: Any) -> Any:
         first, *others = _registers(builder, args[0])
         for other in others:
             first = builder.fadd(first, other)
-        # Any order of summation will do: it is the same every time.
+        # Without "reassoc" LLVM must add lane by lane, one after the other. Any order of
+        # summation will do, since compiled code keeps to the one that it chose.
         zero = ir.Constant(first.type.element, 0.0)
         return _llvm(builder, "vector.reduce.fadd", zero, first, fastmath=("reassoc",))
 
@@ -222,6 +224,7 @@ def add_reduced(typing_context: Any, pointer: Any, at: Any, a: Any, b: Any, c: A
             first, *others = _registers(builder, vector)
             for other in others:
                 first = builder.fadd(first, other)
+            # Halves onto each other, until four partial sums are left in either precision.
             while first.type.count > 4:
                 half = first.type.count // 2
                 first = builder.fadd(
@@ -233,11 +236,12 @@ def add_reduced(typing_context: Any, pointer: Any, at: Any, a: Any, b: Any, c: A
             """Return x0 + x1, y0 + y1, x2 + x3, y2 + y3, as processors have it."""
             return builder.fadd(pick(x, y, (0, 4, 2, 6)), pick(x, y, (1, 5, 3, 7)))
 
+        # Two rounds for four vectors: a01 b01 a23 b23 and c01 d01 c23 d23, then a b c d.
         first, second = (
             interleave(fold(x), fold(y)) for x, y in ((args[2], args[3]), (args[4], args[5]))
         )
         sums = builder.fadd(pick(first, second, (0, 1, 4, 5)), pick(first, second, (2, 3, 6, 7)))
-        place = builder.bitcast(builder.gep(args[0], [args[1]]), sums.type.as_pointer())
+        place = address_as(builder, args[0], args[1], sums.type)
         builder.store(builder.fadd(builder.load(place, align=align), sums), place, align=align)
         return context.get_dummy_value()
 
@@ -253,6 +257,7 @@ def product_of_all(typing_context: Any, vector: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         def multiply(a: Any, b: Any) -> Any:
+            # (1 + a) (1 + b) - 1 = a + b + a b.
             return builder.fadd(builder.fadd(a, b), builder.fmul(a, b))
 
         first, *others = _registers(builder, args[0])
@@ -299,7 +304,7 @@ def constant(typing_context: Any, vector: Any, value: Any) -> Any:
 
 @intrinsic
 def maximum(typing_context: Any, a: Any, b: Any) -> Any:
-    """Choose the larger number; ``b`` where one is no number."""
+    """Choose the larger number; ``b`` where either is NaN."""
 
     def step(builder: Any, a: Any, b: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", a, b), a, b)
@@ -345,6 +350,8 @@ def times_power_of_two(typing_context: Any, vector: Any, shifted: Any) -> Any:
 
     def step(builder: Any, x: Any, shifted: Any) -> Any:
         integers, mantissa, _ = _integers(x.type)
+        # k stands in the lowest bits of the sum. Shifted to where the exponent is, it loses
+        # the shifter's own bits, and adding it to the bits of x adds k to its exponent.
         k = builder.bitcast(shifted, integers)
         exponents = builder.shl(k, _constant(k, mantissa))
         return builder.bitcast(builder.add(builder.bitcast(x, integers), exponents), x.type)
@@ -369,7 +376,7 @@ def exponent(typing_context: Any, vector: Any) -> Any:
 
 
 def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[..., Any]:
-    """Make a polynomial of a vector available to kernels.
+    """Return a polynomial of a vector, for kernels to call.
 
     Parameters
     ----------
@@ -387,6 +394,7 @@ def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[...
         coefficients = single if vector.dtype.bitwidth == 32 else double
 
         def step(builder: Any, x: Any) -> Any:
+            # Horner's scheme, every step of it one fused multiplication and addition.
             result = _constant(x, coefficients[0])
             for coefficient in coefficients[1:]:
                 product = builder.fmul(result, x, flags=("contract",))
@@ -401,6 +409,7 @@ def polynomial(single: Sequence[float], double: Sequence[float]) -> Callable[...
 def _define_arithmetic(operation: Callable[..., Any], instruction: str) -> None:
     """Define an operator between vectors, and between a vector and a number."""
 
+    # The result is always the vector's type: a float64 constant does not widen float32.
     @type_callable(operation)
     def _(typing_context: Any) -> Any:
         def typer(a: Type, b: Type) -> Vector | None:
