@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
+from small_regressors import fast
 
 from sk_petridish import PetriDishRegressor, PetriDishTransformer
 from sk_petridish.dish import ZERO_COST
@@ -287,3 +288,14 @@ def test_a_memory_is_no_folder_of_another_machine(tmp_path):
     loaded = PetriDishTransformer.load(tmp_path / "bank.safetensors")
     assert loaded.memory is None
     np.testing.assert_array_equal(loaded.transform(SLOPES), fitted.transform(SLOPES))
+
+
+def test_a_bank_that_learns_has_the_dishes_of_its_regressors_alone():
+    state = np.random.RandomState(3)
+    dish = fast(random_state=state)
+    bank = PetriDishTransformer(dishes=[("dish", dish)], learn=True).fit(SLOPES, LOSSES)
+    alone = clone(dish).fit(SLOPES, LOSSES)
+    ((_, ensemble),) = bank.dishes_
+    for ours, theirs in zip(ensemble.dishes, alone.dishes_, strict=True):
+        assert ours.seed == theirs.seed
+        np.testing.assert_array_equal(ours.x_train, theirs.x_train)

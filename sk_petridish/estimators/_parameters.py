@@ -183,8 +183,8 @@ class DishParameters(BaseEstimator):
                 )
         return callbacks
 
-    def _validate_motifs(self, X: ArrayLike, *, fitting: bool) -> Motifs:
-        """Check motifs; errors say what a row is."""
+    def _validate_columns(self, X: ArrayLike, *, fitting: bool) -> Motifs:
+        """Check rows of numbers; whether they are motifs, the motif space checks."""
         space: MotifSpace | None = self.motif_space if fitting else self.motif_space_
         try:
             checked: Motifs = validate_data(self, X, dtype=np.float64, reset=fitting)
@@ -195,7 +195,7 @@ class DishParameters(BaseEstimator):
             # A slope for each column: the default space takes any number of them.
             n_slopes = checked.shape[1]
             self.motif_space_ = SigmoidSlope(n_slopes) if space is None else clone(space)
-        return self.motif_space_.validate(checked)
+        return checked
 
 
 def _setting(params: DishParameters, space: MotifSpace, name: str) -> Any:

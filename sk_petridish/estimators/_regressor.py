@@ -404,7 +404,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
             If the inner training of a motif diverged.
         """
         check_is_fitted(self, "dishes_")
-        blueprints = self.motif_space_.blueprints(self._validate_motifs(X, fitting=False))
+        blueprints = self.motif_space_.blueprints(self._validate_columns(X, fitting=False))
         dishes = [dish for dish in self.dishes_ if dish.converged] or self.dishes_
         with one_torch_thread():
             statistic = DishEnsemble(dishes, engine_options(self)).statistics(blueprints)
@@ -428,7 +428,8 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, goes_on: bool
     ) -> EvaluatedMotifs:
         """Check what a user gave."""
-        motifs = self._validate_motifs(X, fitting=not goes_on)
+        rows = self._validate_columns(X, fitting=not goes_on)
+        motifs = self.motif_space_.validate(rows)
         return EvaluatedMotifs(
             motifs, validate_losses(y, len(motifs)), validate_weights(sample_weight, motifs)
         )

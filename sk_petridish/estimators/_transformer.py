@@ -29,7 +29,7 @@ from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
 
 from ._callbacks import FitHooks
 from ._evaluated_motifs import validate_weights
-from ._parameters import draw_ensemble
+from ._parameters import draw_ensemble, engine_options
 from ._persistence import SavedEstimator
 from ._regressor import PetriDishRegressor
 from ._row_cache import cached_rows
@@ -208,10 +208,11 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
             # A regressor that learns tells callbacks of its own steps.
             with task.propagate_callback_context(prototype) if self.learn else nullcontext():
                 hooks.begin(task)
-                ensemble = draw_ensemble(prototype, self.motif_space_, blueprint)
                 if self.learn:
                     learned = prototype.fit(X, y, sample_weight=sample_weight).dishes_
-                    ensemble = replace(ensemble, dishes=learned)
+                    ensemble = DishEnsemble(learned, engine_options(prototype))
+                else:
+                    ensemble = draw_ensemble(prototype, self.motif_space_, blueprint)
                 hooks.end(task)
             self._steps(ensemble)  # before anything takes long in transform
             bank.append((name, ensemble))
