@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,6 @@ from sk_petridish.motifs import Motifs
 
 Acquisition = Literal["mean", "lower_confidence_bound", "expected_improvement"]
 Losses = NDArray[np.float64]
-
-
-def check_acquisition(acquisition: str) -> None:
-    """Raise ValueError unless there is such a choice."""
-    if acquisition not in get_args(Acquisition):
-        raise ValueError(
-            f"acquisition must be one of {get_args(Acquisition)}, got {acquisition!r}."
-        )
 
 
 def acquire(

@@ -15,11 +15,12 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from sk_petridish._compat._optuna import all_trials, id_of
-from sk_petridish.motifs import Motifs, MotifSpace
+from sk_petridish.motifs import Motifs
+from sk_petridish.motifs._identity import differences
 
-from ._optuna import row_of_trial
+from ._family import Family
 from ._reclaim import is_reclaimed
-from ._trial_attributes import claim_of, write_claim
+from ._trial_attributes import Claim, claim_of, write_claim
 
 
 class Claims:
@@ -27,12 +28,12 @@ class Claims:
 
     Parameters
     ----------
-    motif_space : MotifSpace
-        Decides which rows are one network.
+    family : Family
+        Decides which trials have a motif.
     """
 
-    def __init__(self, motif_space: MotifSpace) -> None:
-        self.motif_space = motif_space
+    def __init__(self, family: Family) -> None:
+        self.family = family
         # Keys need blueprints, and every trial of a study is looked at for every suggestion.
         self._keys: dict[bytes, Hashable] = {}
         self._motifs: dict[object, Motifs | None] = {}
@@ -52,30 +53,39 @@ class Claims:
         ]
         return {self.key(motif) for _, motif in self.with_motifs(others)}
 
-    def claim(self, study: Study, trial: FrozenTrial, motif: Motifs) -> list[FrozenTrial]:
+    def claim(self, study: Study, trial: FrozenTrial, claim: Claim) -> list[FrozenTrial]:
         """Claim a motif for a trial, and return the trials of the study as they are then.
 
         The motif is the trial's unless another has it in what is returned.
         """
-        write_claim(study, trial, motif)
+        write_claim(study, trial, self.family.prefix, claim)
         # To be read after writing, never before: see the top of the file.
         return all_trials(study)
+
+    def of(self, trial: FrozenTrial) -> Claim | None:
+        """Return what a trial has claimed last, None where it was for another family."""
+        claim = claim_of(trial, self.family.prefix)
+        if claim is None or any(differences(self.family.identity, claim.space)):
+            return None
+        return claim if len(claim.row) == len(self.family.distributions) else None
 
     def key(self, motif: Motifs) -> Hashable:
         """Return what is the same for all rows of one network."""
         text = motif.tobytes()
         if text not in self._keys:
-            (self._keys[text],) = self.motif_space.canonical_keys(motif[None])
+            (self._keys[text],) = self.family.motif_space.canonical_keys(motif[None])
         return self._keys[text]
 
     def _motif(self, trial: FrozenTrial) -> Motifs | None:
         if not trial.state.is_finished():
             # Parameters are written after the claim that holds, and one by one.
-            motif = row_of_trial(self.motif_space, trial)
-            return claim_of(trial) if motif is None else motif
+            motif = self.family.motif_of(trial)
+            if motif is None and (claim := self.of(trial)) is not None:
+                return claim.row
+            return motif
         # Finished trials do not change. The time tells apart trials of several studies in
         # memory, where identifiers begin anew.
         key = (id_of(trial), trial.datetime_complete)
         if key not in self._motifs:
-            self._motifs[key] = row_of_trial(self.motif_space, trial)
+            self._motifs[key] = self.family.motif_of(trial)
         return self._motifs[key]

@@ -123,12 +123,13 @@ class Evaluator:
 
 def evaluate(ground_truth: GroundTruthFunction, row: Motifs, trial: BaseTrial) -> float:
     """Call a ground truth, with the trial if it takes one."""
-    if _takes_trial(ground_truth):
+    if takes_trial(ground_truth):
         return float(ground_truth(row, trial=trial))
     return float(ground_truth(row))
 
 
-def _takes_trial(ground_truth: GroundTruthFunction) -> bool:
+def takes_trial(ground_truth: GroundTruthFunction) -> bool:
+    """Return whether a ground truth is to be called with the trial."""
     parameters = inspect.signature(ground_truth).parameters
     return "trial" in parameters or any(
         parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from sk_petridish._compat._optuna import fixed_params, quietly
+from sk_petridish._compat._optuna import quietly
 from sk_petridish.motifs import Motifs, MotifSpace
 from sk_petridish.motifs._distributions import to_python
 
@@ -28,21 +27,6 @@ def params_of(motif_space: MotifSpace, row: Motifs) -> dict[str, Any]:
         name: to_python(distribution, float(value))
         for (name, distribution), value in zip(distributions.items(), row, strict=True)
     }
-
-
-def row_of(motif_space: MotifSpace, params: Mapping[str, Any]) -> Motifs | None:
-    """Return the motif of parameters, None where some of them are missing."""
-    names = motif_space.search_space()
-    if not params.keys() >= names.keys():
-        return None
-    row: Motifs = motif_space.repair([[float(params[name]) for name in names]])[0]
-    return row
-
-
-def row_of_trial(motif_space: MotifSpace, trial: FrozenTrial) -> Motifs | None:
-    """Return the motif of a trial, which may not have been suggested yet."""
-    row = row_of(motif_space, trial.params)
-    return row_of(motif_space, fixed_params(trial)) if row is None else row
 
 
 def loss_of(trial: FrozenTrial, sign: float = 1.0) -> float:

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sk_petridish._compat._optuna import id_of, storage_of
 
-from ._trial_attributes import why_reclaimed, write_reclaimed
+from ._trial_attributes import is_untold, why_reclaimed, write_reclaimed
 
 
 def reclaim_trials(study: Study, *, older_than: float | None = None) -> int:
@@ -18,7 +18,9 @@ def reclaim_trials(study: Study, *, older_than: float | None = None) -> int:
 
     Their motifs may be suggested again: that an evaluation did not end says nothing about
     its motif. A :class:`PetriDishSearch` does it by itself when a lease expires; a study
-    with a :class:`PetriDishSampler` has no leases, since Optuna evaluates.
+    with a :class:`PetriDishSampler` has no leases, since Optuna evaluates. Where its storage
+    has a ``heartbeat_interval``, Optuna fails such trials by itself, and their motifs come
+    back as well.
 
     Parameters
     ----------
@@ -70,8 +72,10 @@ def reclaim(study: Study, trial: FrozenTrial, *, interrupted: bool = False) -> b
 
 def is_reclaimed(trial: FrozenTrial) -> bool:
     """Return whether a trial has failed without being evaluated."""
-    # A worker may have told a result after the reason was written: the state decides.
-    return trial.state == TrialState.FAIL and why_reclaimed(trial) is not None
+    # A worker may have told a result after the reason was written: the state decides. Where
+    # the storage has a heartbeat, Optuna fails the trials of dead workers without a reason.
+    lost = why_reclaimed(trial) is not None or is_untold(trial)
+    return trial.state == TrialState.FAIL and lost
 
 
 def has_lost_its_worker(trial: FrozenTrial) -> bool:

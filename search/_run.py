@@ -88,12 +88,13 @@ class SearchRun:
             return int(ours["random_state"])
         if ours["random_state"] is None:  # any seed will do, so that of the study does
             ours["random_state"] = theirs["random_state"]
-        if names := different(ours, theirs):
+        if found := different(ours, theirs):
             raise ValueError(
-                f"The study {name!r} is of a search with other {names}: "
-                f"{[theirs[one] for one in names]}, not {[ours[one] for one in names]}. "
-                "Choose another study_name."
+                f"The study {name!r} is of a search with other {list(found)}: "
+                f"{[other for _, other in found.values()]}, not "
+                f"{[mine for mine, _ in found.values()]}. Choose another study_name."
             )
+        self.study.check_distributions()
         return int(theirs["random_state"])
 
     def run(self) -> bool:

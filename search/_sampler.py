@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.study import Study, StudyDirection
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import RegressorMixin
 
-from sk_petridish._compat._optuna import all_trials, fixed_params
-from sk_petridish.metrics import kendall_tau_score
-from sk_petridish.motifs import Motifs, MotifSpace
+from sk_petridish._compat._optuna import has_heartbeat, id_of, storage_of
+from sk_petridish.motifs import MotifSpace
+from sk_petridish.motifs._distributions import to_python
+from sk_petridish.motifs._identity import differences
+from sk_petridish.motifs._suggestions import suggested
 
 from ._acquisition import Acquisition
-from ._claims import Claims
+from ._checks import check_ranking
+from ._chooser import Chooser, Ranking
 from ._default_surrogate import default_surrogate
-from ._optuna import loss_of, params_of
-from ._schedule import Schedule, last_fit
-from ._step import Ranked, check_ranking, fit_surrogate, rank_candidates
-from ._trial_attributes import shown_prediction, write_shown_prediction
-from .proposers import GeneticAlgorithm, History, Proposer, RandomSearch
+from ._family import Family
+from ._schedule import Schedule
+from ._trial_attributes import claimed_prefixes, show_prediction, write_told
+from .proposers import GeneticAlgorithm, Proposer
+
+_Given = TypeVar("_Given")
 
 
 class PetriDishSampler(BaseSampler):
@@ -38,23 +40,24 @@ class PetriDishSampler(BaseSampler):
     completed trials, a proposer draws candidates, and trials get the best of them that no
     other trial has, the same network in another notation included. Failed, pruned and
     running trials count as evaluated; a trial that a worker has abandoned does not, once
-    :func:`reclaim_trials` has failed it.
+    :func:`reclaim_trials` or the storage's heartbeat has failed it.
 
     Everything is rebuilt from the study, so that studies can be resumed and have several
     workers.
 
     Parameters
     ----------
-    motif_space : MotifSpace
-        What is searched. Other parameters of the objective are suggested by
-        ``independent_sampler``.
-    surrogate : regressor, default=None
-        Predicts values from motifs. ``None`` is :func:`~sk_petridish.make_surrogate`.
-    proposer : Proposer, default=None
+    motif_space : MotifSpace, or dict of str to MotifSpace
+        What is searched. Of several spaces, each trial is of the one that it asks for a
+        motif. Other parameters of the objective are suggested by ``independent_sampler``.
+    surrogate : regressor, or dict of str to regressor, default=None
+        Predicts values from motifs. ``None`` is :func:`~sk_petridish.make_surrogate`. Each of
+        several spaces has a clone, or that of its name.
+    proposer : Proposer, or dict of str to Proposer, default=None
         Draws candidates. ``None`` is a
-        :class:`~sk_petridish.search.proposers.GeneticAlgorithm`.
+        :class:`~sk_petridish.search.proposers.GeneticAlgorithm`. Several spaces need one each.
     n_startup_trials : int, default=20
-        Completed trials before the surrogate is asked.
+        Completed trials before the surrogate is asked, of each space.
     n_candidates : int, default=100
         Candidates that are ranked after each fit.
     refit_every : int, default=10
@@ -75,13 +78,27 @@ class PetriDishSampler(BaseSampler):
     --------
     PetriDishSearch : Algorithm 1 of the paper, in batches.
 
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be, or does not go together with the motif space.
+
     Notes
     -----
-    Trials get user attributes, which optuna-dashboard shows: ``predicted``, the predicted
-    value; ``predicted_rank`` among the candidates, from 1; and ``surrogate_kendall_tau``,
-    how well the predictions that were made so far have ordered what was then measured.
-    That is between motifs that all were predicted to be good, so less than on motifs at
-    random.
+    A trial has a motif of the space if it has all of its parameters, with values in the
+    space's ranges, and the study does not say that another space has suggested them.
+    Others are not learned from: those of another space with the same names, and those in
+    which only some of the parameters were suggested. Motifs under different prefixes, see
+    :meth:`MotifSpace.suggest <sk_petridish.motifs.MotifSpace.suggest>`, are learned apart.
+
+    Parameters that are fixed, by :class:`~optuna.samplers.PartialFixedSampler` or
+    ``study.enqueue_trial``, are those of all candidates.
+
+    Trials with a motif get user attributes, which optuna-dashboard shows: ``predicted``, the
+    predicted value; ``predicted_rank`` among the candidates, from 1; and
+    ``surrogate_kendall_tau``, how well the predictions that were made so far have ordered
+    what was then measured. That is between motifs that all were predicted to be good, so
+    less than on motifs at random.
 
     Two workers may choose a motif in the same instant. Each writes down what it has chosen
     and then looks whether another has written the same: if so, it chooses again.
@@ -100,14 +117,26 @@ class PetriDishSampler(BaseSampler):
     >>> study.optimize(lambda trial: abs(space.suggest(trial)[0] - 0.3), n_trials=8)
     >>> sorted(study.trials[-1].user_attrs)
     ['predicted', 'predicted_rank']
+
+    One study over two families of networks:
+
+    >>> from sk_petridish.motifs import ConvCell, RecurrentCell
+    >>> cells = {"cnn": ConvCell(), "rnn": RecurrentCell(n_nodes=4)}
+    >>> study = optuna.create_study(sampler=PetriDishSampler(cells, seed=0))
+    >>> def objective(trial):
+    ...     family = trial.suggest_categorical("family", ["cnn", "rnn"])
+    ...     return float(cells[family].suggest(trial, prefix=f"{family}_").sum())
+    >>> study.optimize(objective, n_trials=1)
+    >>> sorted(study.best_params)[:2] # doctest: +ELLIPSIS
+    ['...']
     """
 
     def __init__(
         self,
-        motif_space: MotifSpace,
+        motif_space: MotifSpace | Mapping[str, MotifSpace],
         *,
-        surrogate: RegressorMixin | None = None,
-        proposer: Proposer | None = None,
+        surrogate: RegressorMixin | Mapping[str, RegressorMixin] | None = None,
+        proposer: Proposer | Mapping[str, Proposer] | None = None,
         n_startup_trials: int = 20,
         n_candidates: int = 100,
         refit_every: int = 10,
@@ -116,7 +145,6 @@ class PetriDishSampler(BaseSampler):
         independent_sampler: BaseSampler | None = None,
         seed: int | None = None,
     ) -> None:
-        check_ranking(acquisition, exploration)
         if n_candidates < 1 or refit_every < 1 or n_startup_trials < 0:
             raise ValueError(
                 "n_candidates and refit_every must be at least 1, n_startup_trials at least 0; "
@@ -129,37 +157,54 @@ class PetriDishSampler(BaseSampler):
         self.acquisition: Acquisition = acquisition
         self.exploration = exploration
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-        self.surrogate = (
-            default_surrogate(motif_space, self.seed) if surrogate is None else surrogate
-        )
-        self.proposer = GeneticAlgorithm(motif_space) if proposer is None else proposer
+        self._spaces = dict(motif_space) if isinstance(motif_space, Mapping) else {"": motif_space}
+        if not self._spaces:
+            raise ValueError("motif_space has no spaces.")
+        self._surrogates = {
+            name: default_surrogate(self._spaces[name], self.seed) if one is None else one
+            for name, one in self._shared_out("surrogate", surrogate).items()
+        }
+        self._proposers = {
+            name: GeneticAlgorithm(self._spaces[name]) if one is None else one
+            for name, one in self._shared_out("proposer", proposer).items()
+        }
+        for name, space in self._spaces.items():
+            check_ranking(
+                space, self._surrogates[name], self._proposers[name], acquisition, exploration
+            )
         self.independent_sampler = (
             TPESampler(seed=seed) if independent_sampler is None else independent_sampler
         )
         self._reset_caches()
 
+    def _shared_out(
+        self, what: str, given: _Given | Mapping[str, _Given] | None
+    ) -> dict[str, _Given | None]:
+        """Return what each space has: one's own by its name, or the same for all."""
+        if not isinstance(given, Mapping):
+            return dict.fromkeys(self._spaces, given)
+        if given.keys() - self._spaces.keys():
+            raise ValueError(
+                f"{what} has {sorted(given)}, the spaces are called {sorted(self._spaces)}."
+            )
+        return {name: given.get(name) for name in self._spaces}
+
     def _reset_caches(self) -> None:
         """Begin without what can be computed again."""
-        self._claims = Claims(self.motif_space)
-        # Of the last fit only: one takes minutes, and serves all trials until the next.
-        self._fitted: tuple[object, RegressorMixin | None] = (None, None)
-        self._lists: dict[object, Ranked] = {}
+        self._choosers: dict[tuple[str, str], Chooser] = {}
+        self._warned: set[str] = set()
         # Threads of one worker would fit the same surrogate side by side.
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be computed again, and the lock."""
-        left_out = ("_claims", "_fitted", "_lists", "_lock")
+        left_out = ("_choosers", "_warned", "_lock")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the sampler."""
         vars(self).update(state)
         self._reset_caches()
-
-    @property
-    def _schedule(self) -> Schedule:
-        return Schedule(self.n_startup_trials, self.refit_every)
 
     def reseed_rng(self) -> None:
         """Reseed the independent sampler, once in each thread.
@@ -171,7 +216,7 @@ class PetriDishSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return the motif's parameters.
+        """Return no parameters: which motif a trial has is known when it asks for one.
 
         Parameters
         ----------
@@ -183,14 +228,14 @@ class PetriDishSampler(BaseSampler):
         Returns
         -------
         dict of str to optuna.distributions.BaseDistribution
-            The motif space's distributions.
+            Empty.
         """
-        return self.motif_space.search_space()
+        return {}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Suggest a motif.
+        """Suggest parameters one after another, those of a motif together.
 
         Parameters
         ----------
@@ -199,7 +244,7 @@ class PetriDishSampler(BaseSampler):
         trial : optuna.trial.FrozenTrial
             The trial.
         search_space : dict of str to optuna.distributions.BaseDistribution
-            The parameters; those that are not the motif's go to the independent sampler.
+            The parameters.
 
         Returns
         -------
@@ -212,18 +257,10 @@ class PetriDishSampler(BaseSampler):
             If the study has several objectives.
         """
         self._raise_error_if_multi_objective(study)
-        ours = self.motif_space.search_space()
-        params = {}
-        # What the user has enqueued is not for us to choose, and a part of a motif is none: then
-        # each parameter is suggested by itself.
-        fixed = fixed_params(trial).keys()
-        if ours.items() <= search_space.items() and not fixed & ours.keys():
-            # One thread decides at a time: the others then find its claim, and its fit.
-            with self._lock:
-                params = params_of(self.motif_space, self._suggest(study, trial))
-        for name in search_space.keys() - params.keys() - fixed:
-            params[name] = self.sample_independent(study, trial, name, search_space[name])
-        return params
+        return {
+            name: self.sample_independent(study, trial, name, distribution)
+            for name, distribution in search_space.items()
+        }
 
     def sample_independent(
         self,
@@ -232,7 +269,9 @@ class PetriDishSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Suggest a parameter that is not the motif's.
+        """Suggest a parameter: the motif's share, or that of the independent sampler.
+
+        The first parameter that a trial asks for chooses its motif.
 
         Parameters
         ----------
@@ -256,9 +295,20 @@ class PetriDishSampler(BaseSampler):
             If the study has several objectives.
         """
         self._raise_error_if_multi_objective(study)
-        return self.independent_sampler.sample_independent(
-            study, trial, param_name, param_distribution
-        )
+        # As it is in the study by now, with the spaces and claims noted there.
+        trial.system_attrs = storage_of(study).get_trial_system_attrs(id_of(trial))
+        # One thread decides at a time: the others then find its claim, and its fit.
+        with self._lock:
+            chooser = self._chooser(trial, param_name, param_distribution)
+            claim = None if chooser is None else chooser.claim_for(study, trial)
+        if chooser is None or claim is None:
+            return self.independent_sampler.sample_independent(
+                study, trial, param_name, param_distribution
+            )
+        if chooser.is_last(study, trial, param_name):
+            show_prediction(study, trial, claim)
+        column = list(chooser.family.distributions).index(param_name)
+        return to_python(param_distribution, float(claim.row[column]))
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Pass on to the independent sampler that a trial begins.
@@ -272,6 +322,9 @@ class PetriDishSampler(BaseSampler):
         """
         # Samplers with a population write it down here.
         self.independent_sampler.before_trial(study, trial)
+        if trial.state == TrialState.RUNNING and has_heartbeat(storage_of(study)):
+            # Optuna fails the trials of dead workers, and does not say why.
+            write_told(study, trial, False)
 
     def after_trial(
         self,
@@ -293,108 +346,66 @@ class PetriDishSampler(BaseSampler):
         values : sequence of float or None
             Its value.
         """
+        if has_heartbeat(storage_of(study)):
+            write_told(study, trial, True)
         self.independent_sampler.after_trial(study, trial, state, values)
 
-    def _suggest(self, study: Study, trial: FrozenTrial) -> Motifs:
-        """Choose the best candidate that no other trial has, and claim it in the study."""
-        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-        # One look at the study serves all of a decision, but for those after each claim.
-        seen = _Seen(all_trials(study))
-        taken = self._claims.taken(seen.trials, trial)
-        for rank, motif, predicted in self._candidates(seen, sign):
-            key = self._claims.key(motif)
-            if key in taken:
+    def _chooser(
+        self, trial: FrozenTrial, name: str, distribution: BaseDistribution
+    ) -> Chooser | None:
+        """Return what chooses the motif that a parameter is of; None where it is of none."""
+        for chooser in self._choosers_of(trial):
+            family = chooser.family
+            if name not in family.distributions:
                 continue
-            seen.trials = self._claims.claim(study, trial, motif)
-            # Whoever has claimed it meanwhile cannot have overlooked this claim, too.
-            taken = self._claims.taken(seen.trials, trial)
-            if key in taken:
+            if distribution != family.distributions[name]:
+                self._warn_once(
+                    f"{name} is asked for in {distribution}, not in the sampler's "
+                    f"{family.distributions[name]}: the surrogate does not suggest it."
+                )
                 continue
-            self._record_prediction(study, trial, seen.trials, sign * predicted, rank)
-            return motif
-        warnings.warn(
-            "Every motif of the space seems to have a trial; one is suggested again.", stacklevel=2
-        )
-        generator = np.random.RandomState([self.seed, trial.number])
-        again: Motifs = self.motif_space.sample(1, generator)[0]
-        return again
+            if further := claimed_prefixes(trial) - {family.prefix}:
+                self._warn_once(
+                    f"A trial has motifs under the prefixes {sorted({family.prefix, *further})}. "
+                    "Each is learned by itself from a value that depends on all of them; a "
+                    "ProductSpace is learned as one."
+                )
+            return chooser
+        return None
 
-    def _candidates(self, seen: _Seen, sign: float) -> Iterator[tuple[int, Motifs, float]]:
-        """Yield candidates with ranks and predictions, and new ones when they are exhausted."""
-        n_columns = len(self.motif_space.search_space())
-        with_motifs = self._claims.with_motifs(seen.trials)
-        n_fits, history = last_fit(with_motifs, self._schedule, n_columns, sign)
-        for draw in itertools.count():
-            candidates = self._ranked(n_fits, draw, history)
-            if not len(candidates.X):
-                return
-            ranks = range(1, len(candidates.X) + 1)
-            yield from zip(ranks, candidates.X, candidates.predicted, strict=True)
-            # All of them are taken. What the fit did not know is not to be proposed again,
-            # and counts as chosen after it.
-            motifs = [motif for _, motif in self._claims.with_motifs(seen.trials)]
-            new = [motif for motif in motifs if not (motif == history.X).all(axis=1).any()]
-            history = History.of(
-                np.reshape([*history.X, *new], (-1, n_columns)),
-                np.r_[history.y, np.full(len(new), np.nan)],
-                iteration=np.r_[history.iteration, np.full(len(new), n_fits)],
+    def _choosers_of(self, trial: FrozenTrial) -> Iterator[Chooser]:
+        """Yield what may choose a trial's motif: of each prefix, that of its space."""
+        noted = suggested(trial)
+        for prefix, identity in noted.items():
+            # Of equal spaces the one that is called so.
+            labels = sorted(self._spaces, key=lambda label: not prefix.startswith(label))
+            for label in labels:
+                if not any(differences(self._spaces[label].identity(), identity)):
+                    yield self._chooser_of(label, prefix)
+                    break
+        if not noted:
+            # Parameters that the user asks for one by one, or ``study.ask`` does.
+            for label in self._spaces:
+                for prefix in dict.fromkeys(("", f"{label}_" if label else "")):
+                    yield self._chooser_of(label, prefix)
+
+    def _chooser_of(self, label: str, prefix: str) -> Chooser:
+        if (label, prefix) not in self._choosers:
+            self._choosers[label, prefix] = Chooser(
+                Family(self._spaces[label], prefix),
+                self._surrogates[label],
+                self._proposers[label],
+                Ranking(
+                    Schedule(self.n_startup_trials, self.refit_every),
+                    self.n_candidates,
+                    self.acquisition,
+                    self.exploration,
+                    self.seed,
+                ),
             )
+        return self._choosers[label, prefix]
 
-    def _ranked(self, n_fits: int, draw: int, history: History) -> Ranked:
-        """Rank the candidates of a draw, once for all trials that follow a fit."""
-        known = history.known()
-        # The first draw depends on what the fit knew only, so that all workers of a study
-        # rank the same; further ones on what has a trial by now, too.
-        n_told = len(history.y) if draw else 0
-        key = (n_fits, draw, known.X.tobytes(), known.y.tobytes(), n_told)
-        if key not in self._lists:
-            if draw == 0:
-                self._lists.clear()  # of the fit before
-            self._lists[key] = rank_candidates(
-                self._fit(known) if n_fits else None,
-                self.proposer if n_fits else RandomSearch(self.motif_space),
-                history,
-                self.n_candidates,
-                acquisition=self.acquisition,
-                exploration=self.exploration,
-                # No state that moves on: a resumed study draws what it would have drawn.
-                random_state=np.random.RandomState([self.seed, n_fits, draw]),
-            )
-        return self._lists[key]
-
-    def _fit(self, known: History) -> RegressorMixin | None:
-        """Fit the surrogate, unless it has learned from the same results last time."""
-        # By what was learned from and not by number: a sampler may serve several studies.
-        key = (known.X.tobytes(), known.y.tobytes())
-        if self._fitted[0] != key:
-            self._fitted = (key, fit_surrogate(self.surrogate, known))
-        return self._fitted[1]
-
-    def _record_prediction(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        trials: Sequence[FrozenTrial],
-        predicted: float,
-        rank: int,
-    ) -> None:
-        """Show in the study what is predicted, and how good predictions have been so far."""
-        if not np.isfinite(predicted):
-            return
-        pairs = [
-            (loss_of(other), shown)
-            for other in trials
-            if (shown := shown_prediction(other)) is not None and np.isfinite(loss_of(other))
-        ]
-        tau = None
-        # Kendall's tau needs two different values.
-        if len({value for value, _ in pairs}) > 1:
-            tau = kendall_tau_score(*zip(*pairs, strict=True))
-        write_shown_prediction(study, trial, predicted, rank, tau)
-
-
-@dataclass
-class _Seen:
-    """The trials of a study when it was last looked at."""
-
-    trials: list[FrozenTrial]
+    def _warn_once(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            warnings.warn(message, stacklevel=2)

@@ -19,12 +19,13 @@ from sklearn.base import RegressorMixin
 
 from sk_petridish._compat._optuna import quietly, storage_of
 from sk_petridish.motifs import MotifSpace
+from sk_petridish.motifs._distributions import holds, widened
 
 from ._acquisition import Acquisition
+from ._checks import check_evaluation, check_ranking
 from ._evaluator import GroundTruthFunction
 from ._result import SearchResult
 from ._run import SearchRun
-from ._step import check_ranking
 from .proposers import GeneticAlgorithm, History, Proposer
 
 
@@ -68,7 +69,7 @@ class PetriDishSearch:
     exploration : float, default=0.0
         Share of evaluations that any candidate gets, not the best one.
     X_init : array-like of shape (n_given, n_features), default=None
-        Motifs whose losses are known.
+        Motifs whose losses are known. They may lie beyond the ranges that are searched.
     y_init : array-like of shape (n_given,), default=None
         These losses.
     test_ground_truth : callable, default=None
@@ -176,7 +177,6 @@ class PetriDishSearch:
         verbose: bool = False,
         random_state: int | None = None,
     ) -> None:
-        check_ranking(acquisition, exploration)
         if min(n_init, n_iterations) < 0 or not 1 <= n_select <= n_candidates:
             raise ValueError(
                 "n_init and n_iterations must be at least 0, n_select at least 1 and at most "
@@ -190,6 +190,7 @@ class PetriDishSearch:
         self.ground_truth = ground_truth
         self.proposer = GeneticAlgorithm(motif_space) if proposer is None else proposer
         self.surrogate = surrogate
+        check_ranking(motif_space, surrogate, self.proposer, acquisition, exploration)
         self.n_init = int(n_init)
         self.n_candidates = int(n_candidates)
         self.n_select = int(n_select)
@@ -203,6 +204,7 @@ class PetriDishSearch:
         self.timeout = timeout
         self.evaluation_timeout = evaluation_timeout
         self.pruner = NopPruner() if pruner is None else pruner
+        check_evaluation(ground_truth, self.pruner, timeout, evaluation_timeout, storage)
         self.storage = storage
         self.study_name = study_name
         self.n_jobs = n_jobs
@@ -233,6 +235,11 @@ class PetriDishSearch:
             If none of the first evaluations gave a loss, or workers do not reach the
             storage.
         """
+        if isinstance(self.storage, InMemoryStorage) and not _stays_in_this_process(self.n_jobs):
+            raise RuntimeError(
+                "Workers in other processes do not reach a storage in memory: their storage is not "
+                "that of the search."
+            )
         with self._stored() as storage:
             run = SearchRun(self, storage)
             if reclaim:
@@ -271,8 +278,14 @@ def _check_initial(motif_space: MotifSpace, X: ArrayLike | None, y: ArrayLike | 
     initial = History.of(rows, y)
     if initial.y.shape != (len(rows),) or not np.isfinite(initial.y).all():
         raise ValueError("y_init must have a finite loss for each motif of X_init.")
-    if (motif_space.repair(rows) != rows).any():
-        raise ValueError("X_init has motifs out of the range of the motif space's distributions.")
+    for column, (name, distribution) in enumerate(motif_space.search_space().items()):
+        for row, number in enumerate(rows[:, column]):
+            # A trial may say a number beyond a range, but no other choice or step.
+            if not holds(widened(distribution, number), number):
+                raise ValueError(
+                    f"Row {row} of X_init has {name}={number:g}, which is none of {distribution}: "
+                    "no trial can say it."
+                )
     return initial
 
 

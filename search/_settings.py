@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
-import math
-from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import joblib
-import numpy as np
-from sklearn.base import BaseEstimator
+
+from sk_petridish.motifs._identity import differences, parameters_of, plain
 
 if TYPE_CHECKING:
     from ._search import PetriDishSearch
 
-# Where and how something is computed, not what: machines of one search may differ in it.
-_LOCAL = {"n_jobs", "verbose", "memory", "device", "engine", "callbacks"}
-
 
 def settings_of(search: PetriDishSearch) -> dict[str, Any]:
     """Return the settings of a search that decide what it evaluates, fit for JSON."""
+    search_space = search.motif_space.search_space()
     return {
-        "parameters": sorted(search.motif_space.search_space()),
+        "parameters": sorted(search_space),
+        "search_space": plain(search_space),
         "n_init": search.n_init,
         "n_candidates": search.n_candidates,
         "n_select": search.n_select,
@@ -37,61 +32,27 @@ def settings_of(search: PetriDishSearch) -> dict[str, Any]:
         **_parameters("motif_space", search.motif_space),
         **_parameters("proposer", search.proposer),
         **_parameters("surrogate", search.surrogate),
+        **_ground_truth(search.ground_truth),
     }
 
 
-def different(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
-    """Return the names of settings that two searches both have, and have otherwise."""
-    # A study of another version lacks what only one of the two writes down: it goes on.
-    common = ours.keys() & theirs.keys()
-    return sorted(name for name in common if _differ(ours[name], theirs[name]))
+def different(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return what two searches both have, and have otherwise, with both values.
 
-
-def _differ(ours: Any, theirs: Any) -> bool:
-    """Whether two values differ in what both have: nested parameters come and go as well."""
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        return bool(different(ours, theirs))
-    if isinstance(ours, list) and isinstance(theirs, list):
-        return len(ours) != len(theirs) or any(map(_differ, ours, theirs))
-    return bool(ours != theirs)
+    A study of another version lacks what only one of the two writes down: it goes on.
+    """
+    return {path: (mine, other) for path, mine, other in differences(ours, theirs)}
 
 
 def _parameters(of: str, owner: Any) -> dict[str, Any]:
     """Return parameters under scikit-learn's names for nested ones: ``proposer__mutation``."""
-    try:
-        params = owner.get_params(deep=False)
-    except AttributeError:  # None, or a class that does not keep what it was given
+    params = parameters_of(owner).items()
+    return {f"{of}__{name}": value for name, value in params if name != "motif_space"}
+
+
+def _ground_truth(ground_truth: Any) -> dict[str, Any]:
+    """Return what is known of the task that losses are of: nothing of a mere function."""
+    if not hasattr(ground_truth, "get_params"):
         return {}
-    return {
-        f"{of}__{name}": _plain(value)
-        for name, value in params.items()
-        if name not in _LOCAL and name != "motif_space"
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON gives back as it was; for other objects the name of their class.
-
-    Classes and functions are their names, estimators their class and parameters. The
-    representation of another object may name its address, or a default that a later version
-    adds, and its class does not change.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, partial):
-        return [_plain(value.func), _plain(value.args), _plain(value.keywords)]
-    if isinstance(value, type) or inspect.isroutine(value):
-        return f"<{value.__qualname__}>"
-    if isinstance(value, BaseEstimator):
-        params = value.get_params(deep=False)
-        named = {name: _plain(one) for name, one in params.items() if name not in _LOCAL}
-        return {"class": type(value).__name__} | named
-    return f"<{type(value).__name__}>"
+    params = _parameters("ground_truth", ground_truth)
+    return {"ground_truth": type(ground_truth).__name__} | params

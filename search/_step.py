@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from sk_petridish.motifs import Motifs
 
-from ._acquisition import Acquisition, acquire, check_acquisition
+from ._acquisition import Acquisition, acquire
 from .proposers import History, Proposer
 
 
@@ -28,13 +30,6 @@ class Ranked(NamedTuple):
 
     X: Motifs
     predicted: NDArray[np.float64]
-
-
-def check_ranking(acquisition: str, exploration: float) -> None:
-    """Raise ValueError unless candidates can be ranked so."""
-    check_acquisition(acquisition)
-    if not 0 <= exploration <= 1:
-        raise ValueError(f"exploration must be between 0 and 1, got {exploration}.")
 
 
 def fit_surrogate(surrogate: Any, history: History) -> RegressorMixin | None:
@@ -54,6 +49,7 @@ def rank_candidates(
     acquisition: Acquisition,
     exploration: float,
     random_state: int | np.random.RandomState | None,
+    fixed: Mapping[int, float] | None = None,
 ) -> Ranked:
     """Draw candidates and rank them (Algorithm 1).
 
@@ -73,6 +69,8 @@ def rank_candidates(
         Probability with which a place in the order goes to any candidate, not the next best.
     random_state : int, RandomState instance or None
         Where randomness comes from.
+    fixed : dict of int to float, default=None
+        Numbers that columns of all candidates have, by their positions.
 
     Returns
     -------
@@ -80,7 +78,8 @@ def rank_candidates(
         The candidates, of which there may be fewer where the space is exhausted.
     """
     generator = check_random_state(random_state)
-    candidates = proposer.ask(n_candidates, history, generator, surrogate)
+    ask = partial(proposer.ask, n_candidates, history, generator, surrogate)
+    candidates = ask(fixed=fixed) if fixed else ask()
     if surrogate is None or not len(candidates):
         return Ranked(candidates, np.full(len(candidates), np.nan))
     best = history.known().y.min()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sk_petridish._compat._optuna import id_of, storage_of
 from sk_petridish.motifs import MotifSpace
+from sk_petridish.motifs._distributions import widened
 
 from ._acquisition import Losses
+from ._family import Family
 from ._lease import is_abandoned, is_of_run
-from ._optuna import loss_of, params_of, row_of_trial
+from ._optuna import loss_of, params_of
 from ._reclaim import has_lost_its_worker, is_reclaimed, reclaim
 from ._result import Evaluation
 from ._step import Ranked
@@ -54,6 +58,24 @@ class SearchStudy:
     def __init__(self, study: optuna.Study, motif_space: MotifSpace) -> None:
         self.study = study
         self.motif_space = motif_space
+        self._family = Family(motif_space)
+
+    def check_distributions(self) -> None:
+        """Raise ValueError if batches have evaluated motifs of another range.
+
+        Studies of earlier versions say in their trials only what was searched.
+        """
+        ours = self._family.distributions
+        for trial, slot in self._trials():
+            # What was known before may lie outside of the range.
+            if slot.iteration == INITIAL:
+                continue
+            for name, theirs in trial.distributions.items():
+                if theirs != ours.get(name):
+                    raise ValueError(
+                        f"Trial {trial.number} of the study {self.study.study_name!r} has {name} "
+                        f"from {theirs}, not {ours.get(name)}. Choose another study_name."
+                    )
 
     def write_batch(self, iteration: int, batch: Ranked) -> Ranked:
         """Write down what a batch is to be, and return what is then written.
@@ -96,7 +118,7 @@ class SearchStudy:
             system, user = slot_attributes(slot, predicted)
             trial = create_trial(
                 params=params,
-                distributions=self.motif_space.search_space(),
+                distributions=self._wide_enough(params),
                 value=float(losses[slot.number]),
                 system_attrs=system,
                 user_attrs=user,
@@ -106,6 +128,13 @@ class SearchStudy:
             system, user = slot_attributes(slot, predicted, fixed=params)
             trial = create_trial(state=TrialState.WAITING, system_attrs=system, user_attrs=user)
         self.study.add_trial(trial)
+
+    def _wide_enough(self, params: Mapping[str, Any]) -> dict[str, BaseDistribution]:
+        """Return distributions of the space that hold numbers beyond its ranges, too."""
+        return {
+            name: widened(distribution, params[name])
+            for name, distribution in self._family.distributions.items()
+        }
 
     def replace_lost(self, iteration: int) -> None:
         """Create a new trial for each one that a dead worker has left in its slot."""
@@ -171,7 +200,8 @@ class SearchStudy:
         found = []
         # By slot and not by trial number: the order must not tell who was faster.
         for slot, trial in sorted(self._slots().items()):
-            row = row_of_trial(self.motif_space, trial)
+            # No doubt whose it is: the search's own settings were compared.
+            row = self._family.row_of(trial)
             assert row is not None  # its batch has fixed it
             predicted, state = prediction_of(trial), trial.state.name.lower()
             found.append(Evaluation(slot.iteration, row, loss_of(trial), predicted, state))

@@ -17,7 +17,8 @@ A trial's life in a :class:`PetriDishSearch`::
                                                         WAITING, a new trial of the same slot
 
 A trial of a :class:`PetriDishSampler` is RUNNING from the beginning (Optuna asks, evaluates and
-tells); before its motif is a parameter it is a claim::
+tells). The first parameter of a motif that it asks for chooses all of them; before they are
+parameters they are a claim::
 
     RUNNING -- claim --> RUNNING + claim -- nobody else has it --> RUNNING + parameters -- ...
                   ^            |
@@ -32,7 +33,9 @@ sk_petridish:predicted   trial   loss that was predicted        SearchStudy     
 sk_petridish:superfluous trial   True: its slot was taken       fail_duplicate  SearchStudy
 sk_petridish:lease       trial   {until: seconds, run: name}    lease           reclaim, expiry
 sk_petridish:reclaimed   trial   "lost" or "interrupted"        reclaim         both kinds of search
-sk_petridish:claim       trial   row of a motif                 Claims          Claims
+sk_petridish:claim       trial   {prefix: space, row, ...}      Claims          Claims
+sk_petridish:motifs      trial   {prefix: identity of a space}  space.suggest   Family
+sk_petridish:told        trial   False until its worker ends it sampler         reclaim
 fixed_params             trial   parameters (Optuna's own key)  SearchStudy     Trial.suggest, both
 =======================  ======  =============================  ==============  ==================
 
@@ -53,6 +56,7 @@ sk_petridish:test        study   {motif, loss} of the test      SearchRun       
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -72,6 +76,7 @@ _SUPERFLUOUS = "sk_petridish:superfluous"
 _LEASE = "sk_petridish:lease"
 _RECLAIMED = "sk_petridish:reclaimed"
 _CLAIM = "sk_petridish:claim"
+_TOLD = "sk_petridish:told"
 _SETTINGS, _TEST = "sk_petridish:settings", "sk_petridish:test"
 _ERROR = "error"
 
@@ -90,6 +95,30 @@ class Lease(NamedTuple):
 
     until: float
     run: str
+
+
+class Claim(NamedTuple):
+    """A motif that a trial is going to have.
+
+    Parameters
+    ----------
+    space : dict
+        Identity of its motif space.
+    row : ndarray of shape (n_features,)
+        The motif.
+    predicted : float
+        What is predicted, in the study's direction; NaN where nothing was learned yet.
+    rank : int
+        Its rank among the candidates, from 1.
+    tau : float or None
+        How well predictions until then have ordered what was measured.
+    """
+
+    space: dict[str, Any]
+    row: Motifs
+    predicted: float
+    rank: int
+    tau: float | None
 
 
 # Attributes of trials, by who writes them.
@@ -162,27 +191,56 @@ def why_reclaimed(trial: FrozenTrial) -> Why | None:
     return why
 
 
-def write_claim(study: Study, trial: FrozenTrial, row: Motifs) -> None:
-    """Write which motif a trial is going to have."""
-    storage_of(study).set_trial_system_attr(id_of(trial), _CLAIM, row.tolist())
+def write_claim(study: Study, trial: FrozenTrial, prefix: str, claim: Claim) -> None:
+    """Write which motif a trial is going to have under a prefix."""
+    storage, trial_id = storage_of(study), id_of(trial)
+    # Read from the storage: the trial at hand may be older than a claim of another family.
+    claims = _claims(storage.get_trial_system_attrs(trial_id))
+    written = claim._asdict() | {"row": claim.row.tolist(), "predicted": _none(claim.predicted)}
+    storage.set_trial_system_attr(trial_id, _CLAIM, claims | {prefix: written})
 
 
-def claim_of(trial: FrozenTrial) -> Motifs | None:
-    """Return the motif that a trial has claimed last."""
-    row = trial.system_attrs.get(_CLAIM)
-    return None if row is None else np.asarray(row)
+def claim_of(trial: FrozenTrial, prefix: str) -> Claim | None:
+    """Return what a trial has claimed last under a prefix."""
+    claims = _claims(trial.system_attrs)
+    if prefix not in claims:
+        return None
+    written = claims[prefix]
+    row = np.array(written["row"], dtype=np.float64)
+    return Claim(**(written | {"row": row, "predicted": _nan(written["predicted"])}))
+
+
+def claimed_prefixes(trial: FrozenTrial) -> set[str]:
+    """Return under which prefixes a trial has claimed motifs."""
+    return set(_claims(trial.system_attrs))
+
+
+def _claims(written: Mapping[str, Any]) -> dict[str, Any]:
+    claims = written.get(_CLAIM)
+    # Before there were prefixes it was a row, of a trial that has its parameters by now.
+    return claims if isinstance(claims, dict) else {}
+
+
+def write_told(study: Study, trial: FrozenTrial, told: bool) -> None:
+    """Write whether a worker has told how its trial has ended."""
+    storage_of(study).set_trial_system_attr(id_of(trial), _TOLD, told)
+
+
+def is_untold(trial: FrozenTrial) -> bool:
+    """Return whether a trial's worker was to tell how it ends, and has not."""
+    return trial.system_attrs.get(_TOLD) is False
 
 
 # User attributes of trials.
 
 
-def write_shown_prediction(
-    study: Study, trial: FrozenTrial, predicted: float, rank: int, tau: float | None
-) -> None:
+def show_prediction(study: Study, trial: FrozenTrial, claim: Claim) -> None:
     """Show the prediction for a suggested motif, its rank, and how good predictions were."""
-    shown: dict[str, float] = {"predicted": float(predicted), "predicted_rank": rank}
-    if tau is not None:
-        shown["surrogate_kendall_tau"] = tau
+    if not math.isfinite(claim.predicted):
+        return
+    shown: dict[str, float] = {"predicted": claim.predicted, "predicted_rank": claim.rank}
+    if claim.tau is not None:
+        shown["surrogate_kendall_tau"] = claim.tau
     for name, value in shown.items():
         storage_of(study).set_trial_user_attr(id_of(trial), name, value)
 
@@ -209,8 +267,7 @@ def error_of(trial: FrozenTrial) -> str | None:
 
 def write_batch(study: Study, iteration: int, batch: Ranked) -> None:
     """Write down what a batch is to be."""
-    # JSON has no NaN that every storage takes.
-    losses = [None if math.isnan(loss) else float(loss) for loss in batch.predicted]
+    losses = [_none(float(loss)) for loss in batch.predicted]
     study.set_user_attr(f"{_BATCH}:{iteration}", {"X": batch.X.tolist(), "predicted": losses})
 
 
@@ -245,3 +302,12 @@ def read_test(study: Study, motif: Motifs) -> float | None:
     if written is None or written["motif"] != motif.tolist():
         return None
     return float(written["loss"])
+
+
+def _none(loss: float) -> float | None:
+    # JSON has no NaN or infinity that every storage takes.
+    return float(loss) if math.isfinite(loss) else None
+
+
+def _nan(loss: float | None) -> float:
+    return math.nan if loss is None else loss

@@ -31,10 +31,15 @@ from sk_petridish import PetriDishRegressor
 from sk_petridish.motifs import ModuleMotif, RecurrentCell, SigmoidSlope
 from sk_petridish.search import PetriDishSampler, reclaim_trials
 from sk_petridish.search._claims import Claims
+from sk_petridish.search._family import Family
 from sk_petridish.search._schedule import Schedule, last_fit
 from sk_petridish.search.proposers import GeneticAlgorithm, RandomSearch
 
-pytestmark = pytest.mark.usefixtures("quiet_optuna")
+pytestmark = [
+    pytest.mark.usefixtures("quiet_optuna"),
+    # Short studies, many of which only begin.
+    pytest.mark.filterwarnings("ignore:n_trials="),
+]
 
 
 def small_sampler(**changes):
@@ -287,7 +292,7 @@ def test_workers_that_choose_in_the_same_instant_choose_differently():
 
     def work():
         sampler = PetriDishSampler(SPACE, surrogate=Prices(), n_startup_trials=8, seed=0)
-        sampler._claims = Patient(SPACE)
+        sampler._chooser_of("", "")._claims = Patient(Family(SPACE))
         study = optuna.create_study(
             study_name="study", storage=storage, sampler=sampler, load_if_exists=True
         )
@@ -481,7 +486,8 @@ def test_the_default_surrogate_measures_a_motif_once():
     start = time.monotonic()
     n_columns = len(space.search_space())
     results = [(trial, space.repair([list(trial.params.values())])[0]) for trial in study.trials]
-    sampler._fit(last_fit(results, sampler._schedule, n_columns, 1.0)[1].known())
+    chooser = sampler._chooser_of("", "")
+    chooser._fit(last_fit(results, chooser.ranking.schedule, n_columns, 1.0)[1].known())
     assert time.monotonic() - start < max(first, 3.0)
     assert "predicted" in study.trials[-1].user_attrs
 

@@ -12,6 +12,7 @@ import joblib
 import optuna
 import torch
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 from torch import Tensor
 
@@ -38,7 +39,7 @@ _IRRELEVANT = {
 }
 
 
-class LanguageModelGroundTruth:
+class LanguageModelGroundTruth(BaseEstimator):
     r"""Loss of a language model around a recurrent motif, by default on Penn Treebank.
 
     The model has an embedding, the motif's own blueprint at full width, and a readout with

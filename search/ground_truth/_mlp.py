@@ -12,6 +12,7 @@ import optuna
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
@@ -38,7 +39,7 @@ class ValidationScore(NamedTuple):
     accuracy: float
 
 
-class MLPGroundTruth:
+class MLPGroundTruth(BaseEstimator):
     """Validation error of a motif's full-width perceptron on MNIST (Table 1).
 
     The network is the motif's own blueprint at full width. It is trained on the

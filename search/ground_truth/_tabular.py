@@ -7,13 +7,14 @@ from collections.abc import Hashable
 import numpy as np
 import optuna
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from sk_petridish.motifs import MotifSpace
 
 from ._epochs import train_on
 
 
-class TabularGroundTruth:
+class TabularGroundTruth(BaseEstimator):
     """Looks losses up in a table, such as a published benchmark.
 
     Search methods can be compared on it with hundreds of seeds. Rows that are the same

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -137,6 +137,7 @@ class Proposer(ABC, BaseEstimator):
         history: History,
         random_state: int | np.random.RandomState | None = None,
         surrogate: RegressorMixin | None = None,
+        fixed: Mapping[int, float] | None = None,
     ) -> Motifs:
         """Propose motifs that are not in the history, each network once.
 
@@ -153,12 +154,16 @@ class Proposer(ABC, BaseEstimator):
         surrogate : fitted regressor, default=None
             Predicts losses of motifs, as it will rank those that are proposed: a proposer
             may search on it. ``None`` where nothing was learned yet, or nothing ranks.
+        fixed : dict of int to float, default=None
+            Numbers that columns must have, by their positions.
 
         Returns
         -------
         ndarray of shape (n, n_features)
             Legal motifs; fewer where twenty batches of random ones brought nothing new, as
-            in a space of which everything was evaluated.
+            in a space of which everything was evaluated. Where a fixed number has no
+            meaning beside the others, the motif may have another one, that it is repaired
+            to.
         """
         generator = check_random_state(random_state)
         unseen = Unseen(self.motif_space, history.X)
@@ -170,6 +175,8 @@ class Proposer(ABC, BaseEstimator):
                 rows = next(batches, None)
                 if rows is None:
                     break
+                if fixed:
+                    rows = with_fixed_columns(self.motif_space, rows, fixed)
                 in_vain = 0 if unseen.add(rows) else in_vain + 1
         return np.reshape(unseen.rows[:n], (-1, history.X.shape[1]))
 
@@ -236,3 +243,40 @@ class Unseen:
                     self._keys.add(key)
                     self.rows.append(row)
         return len(self.rows) - before
+
+
+def with_fixed_columns(motif_space: MotifSpace, X: Motifs, fixed: Mapping[int, float]) -> Motifs:
+    """Set columns of motifs, leaving out those that would become other motifs again.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        What a row means.
+    X : ndarray of shape (n_motifs, n_features)
+        Motifs.
+    fixed : dict of int to float
+        Numbers by the positions of columns.
+
+    Returns
+    -------
+    ndarray of shape (n_fixed, n_features)
+        Legal motifs that stay the same when a trial has the fixed numbers in their columns.
+    """
+    kept = []
+    for row in X:
+        motif = _fix(motif_space, row, fixed)
+        # A number that the space overrides is one without a meaning, such as a constant that
+        # the formula does not use. Or it makes another motif, which was not asked for.
+        if motif is not None and np.array_equal(_fix(motif_space, motif, fixed), motif):
+            kept.append(motif)
+    return np.reshape(kept, (-1, X.shape[1]))
+
+
+def _fix(motif_space: MotifSpace, row: Motifs, fixed: Mapping[int, float]) -> Motifs | None:
+    """Return the motif that a trial with the fixed numbers has; None where it has none."""
+    changed = row.copy()
+    changed[list(fixed)] = list(fixed.values())
+    try:
+        return motif_space._of_params(changed)
+    except ValueError:
+        return None

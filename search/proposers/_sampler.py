@@ -10,6 +10,7 @@ from optuna.trial import create_trial
 from sklearn.base import RegressorMixin
 
 from sk_petridish.motifs import Motifs, MotifSpace
+from sk_petridish.motifs._distributions import holds
 
 from .._optuna import params_of, quiet_study
 from ._base import History, Proposer
@@ -19,7 +20,7 @@ class SamplerProposer(Proposer):
     """Propose what a sampler of Optuna's suggests.
 
     The sampler sees the history as completed trials, and what it has proposed before in the
-    same answer as running ones.
+    same answer as running ones. Motifs beyond the ranges that are searched it does not see.
 
     Parameters
     ----------
@@ -59,7 +60,13 @@ class SamplerProposer(Proposer):
         distributions = self.motif_space.search_space()
         known = history.known()
         for row, loss in zip(known.X, known.y, strict=True):
-            params = params_of(self.motif_space, row)
-            study.add_trial(create_trial(params=params, distributions=distributions, value=loss))
+            # Each knows how to go on from motifs within the ranges only.
+            if all(
+                holds(one, number) for one, number in zip(distributions.values(), row, strict=True)
+            ):
+                params = params_of(self.motif_space, row)
+                study.add_trial(
+                    create_trial(params=params, distributions=distributions, value=loss)
+                )
         while True:
             yield self.motif_space.suggest(study.ask())[None]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import optuna
+from optuna.samplers import BaseSampler, PartialFixedSampler
 from optuna.storages import BaseStorage
+from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial
+from optuna.study._optimize import _optimize_sequential
+from optuna.trial import BaseTrial, FrozenTrial, Trial
 
 # Key of the system attribute in which Optuna keeps the parameters of an enqueued trial.
 FIXED_PARAMS = "fixed_params"
@@ -48,3 +52,46 @@ def fixed_params(trial: FrozenTrial) -> dict[str, Any]:
     """Return the parameters that a trial was enqueued with."""
     params: dict[str, Any] = trial.system_attrs.get(FIXED_PARAMS, {})
     return params
+
+
+def read_system_attrs(trial: BaseTrial) -> dict[str, Any] | None:
+    """Return the system attributes of a running trial; None where it is of no study."""
+    if not isinstance(trial, Trial):
+        return None
+    return storage_of(trial.study).get_trial_system_attrs(id_of(trial))
+
+
+def write_system_attr(trial: Trial, key: str, value: Any) -> None:
+    """Write a system attribute of a running trial."""
+    storage_of(trial.study).set_trial_system_attr(id_of(trial), key, value)
+
+
+def params_fixed_by(sampler: BaseSampler) -> dict[str, Any]:
+    """Return the parameters that :class:`~optuna.samplers.PartialFixedSampler` fixes."""
+    fixed: dict[str, Any] = {}
+    while isinstance(sampler, PartialFixedSampler):
+        # The outer one is asked first.
+        fixed = sampler._fixed_params | fixed
+        sampler = sampler._base_sampler
+    return fixed
+
+
+def has_heartbeat(storage: BaseStorage) -> bool:
+    """Return whether Optuna fails the trials of dead workers by itself."""
+    return isinstance(storage, BaseHeartbeat) and is_heartbeat_enabled(storage)
+
+
+def n_trials_of_optimize() -> int | None:
+    """Return the ``n_trials`` of the ``study.optimize`` that this is called from.
+
+    None where there is no such call or number, or several threads share it. Optuna tells
+    samplers nothing of it, so that the callers of the caller are looked through.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code is _optimize_sequential.__code__:
+            alone = not frame.f_locals["reseed_sampler_rng"]
+            n_trials: int | None = frame.f_locals["n_trials"] if alone else None
+            return n_trials
+        frame = frame.f_back
+    return None

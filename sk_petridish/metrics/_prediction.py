@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.pipeline import Pipeline
 
 
 def predict_with_spread(
@@ -34,3 +37,26 @@ def predict_with_spread(
         # Not a regressor, nor a pipeline of one, that takes return_std.
         return np.asarray(estimator.predict(X)), None
     return predicted, std
+
+
+def has_spread(estimator: Any) -> bool:
+    """Return whether an estimator's ``predict`` may take ``return_std``, before it is fitted.
+
+    Parameters
+    ----------
+    estimator : regressor
+        Any, or a pipeline that ends in one.
+
+    Returns
+    -------
+    bool
+        False where ``predict`` cannot return standard deviations.
+    """
+    if isinstance(estimator, Pipeline):
+        return has_spread(estimator.steps[-1][1])
+    if isinstance(estimator, TransformedTargetRegressor):
+        return False  # it passes the argument on, and cannot transform a pair back
+    parameters = inspect.signature(estimator.predict).parameters
+    return "return_std" in parameters or any(
+        parameter.kind == parameter.VAR_KEYWORD for parameter in parameters.values()
+    )

@@ -127,6 +127,7 @@ class ActivationFunction(MotifSpace):
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": SIGMOID_SLOPE, "paper": PAPER}
     _bank: ClassVar[dict[str, dict[str, Any]]] = SIGMOID_SLOPE_BANK
+    _ranges: ClassVar[tuple[str, ...]] = ("functions", "low", "high")
 
     def __init__(
         self,

@@ -17,9 +17,11 @@ from sklearn.utils import check_array, check_random_state
 from sk_petridish.blueprints import Blueprint, NetworkSpec
 from sk_petridish.blueprints import DataKind as DataKind
 
-from ._distributions import draw, nearest, suggest
+from ._distributions import draw, holds, nearest, suggest
 from ._graph import MotifGraph, graph_of
+from ._identity import plain
 from ._memo import MemoKey, frozen, remembered
+from ._suggestions import check_first_suggestion, note_suggestion
 from .recommended._paper import FEED_FORWARD_RANGES, PAPER, RECURRENT_RANGES
 
 Motifs = NDArray[np.float64]
@@ -69,12 +71,17 @@ class MotifSpace(ABC, BaseEstimator):
       rows are their own notation.
     * ``_graph(row) -> MotifGraph``: what is drawn. Default: the nodes of the blueprint.
     * ``_n_columns() -> int``: the length of a row. Default: that of ``_search_space()``.
+
+    ``_ranges``, a tuple of names, lists the parameters that only limit what is searched: a
+    row means the same whatever they are. Default: none, so that results under other
+    parameters count as those of another space.
     """
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": PAPER, "paper": PAPER}
     _bank: ClassVar[dict[str, dict[str, Any]]] = {"dish": {"n_dishes": 4}}
     data_kind: DataKind = "vectors"
     _zero_cost: ClassVar[dict[str, Any] | None] = None
+    _ranges: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod
@@ -101,8 +108,7 @@ class MotifSpace(ABC, BaseEstimator):
     def _check(self, rows: Motifs) -> None:
         """Raise ValueError unless all rows, of finite numbers, are motifs."""
         for (name, distribution), column in zip(self._search_space().items(), rows.T, strict=True):
-            # Steps are multiplied out, here and by Optuna, and then differ by rounding.
-            wrong = ~np.isclose(column, nearest(distribution, column), rtol=1e-12, atol=1e-12)
+            wrong = ~holds(distribution, column)
             if wrong.any():
                 row = int(wrong.argmax())
                 raise ValueError(f"Row {row} has {name}={column[row]:g}, none of {distribution}.")
@@ -469,7 +475,7 @@ class MotifSpace(ABC, BaseEstimator):
         rows = self.validate(X)
         changed = generator.random_sample(rows.shape) < probability
         # New numbers come from whole random motifs, so that they are as frequent as there.
-        return self._repair(np.where(changed, self.sample(len(rows), generator), rows))
+        return self._altered(rows, np.where(changed, self.sample(len(rows), generator), rows))
 
     def crossover(
         self,
@@ -496,25 +502,94 @@ class MotifSpace(ABC, BaseEstimator):
         n_motifs, n_features = rows.shape
         # Something of both: the cut is neither before the first position nor behind the last.
         cuts = generator.randint(1, max(n_features, 2), size=(n_motifs, 1))
-        return self._repair(np.where(np.arange(n_features) < cuts, rows, others))
+        return self._altered(rows, np.where(np.arange(n_features) < cuts, rows, others))
 
-    def suggest(self, trial: BaseTrial) -> Motifs:
+    def _altered(self, before: Motifs, after: Motifs) -> Motifs:
+        """Repair rows, but leave those alone that are what they were before."""
+        # Repair goes to what is searched, and motifs outside of that are motifs, too.
+        same = (before == after).all(axis=1, keepdims=True)
+        return np.where(same, before, self._repair(after))
+
+    def suggest(self, trial: BaseTrial, prefix: str = "") -> Motifs:
         """Return the motif that an Optuna trial suggests.
+
+        What a user has fixed or enqueued beyond the range that is searched is taken as it
+        is, if it is a motif.
 
         Parameters
         ----------
         trial : optuna.trial.BaseTrial
-            A running trial.
+            A running trial. Its study notes the space, so that a
+            :class:`~sk_petridish.search.PetriDishSampler` learns from the trials of its own.
+        prefix : str, default=""
+            What the names of the motif's parameters begin with. Several motifs in a trial
+            need different ones.
 
         Returns
         -------
         ndarray of shape (n_features,)
             The motif, as :meth:`blueprint` takes it.
+
+        Raises
+        ------
+        ValueError
+            If a motif was suggested under these names before in the trial, or a number that
+            was fixed or enqueued makes no motif.
+
+        See Also
+        --------
+        ProductSpace : Several motifs that make one network.
+
+        Examples
+        --------
+        >>> import optuna
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> trial = optuna.trial.FixedTrial({"first_slope": 0.2, "second_slope": 0.5})
+        >>> space = SigmoidSlope()
+        >>> space.suggest(trial, prefix="first_"), space.suggest(trial, prefix="second_")
+        (array([0.2]), array([0.5]))
         """
-        values = [suggest(trial, name, one) for name, one in self.search_space().items()]
+        distributions = self.search_space()
+        names = [prefix + name for name in distributions]
+        check_first_suggestion(trial, names)
+        note_suggestion(trial, prefix, self.identity())
+        pairs = zip(names, distributions.values(), strict=True)
+        return self._of_params([suggest(trial, name, one) for name, one in pairs])
+
+    def _of_params(self, values: ArrayLike) -> Motifs:
+        """Return the motif that the parameters of a trial mean."""
+        row = np.array(values, dtype=np.float64)
+        try:
+            return self._checked(row)
+        except ValueError as error:
+            for (name, distribution), value in zip(self.search_space().items(), row, strict=True):
+                if not holds(distribution, value):
+                    raise ValueError(
+                        f"{name}={value:g} is none of {distribution}, and makes no motif: {error}"
+                    ) from None
         # Optuna draws columns one by one, and together they may be no motif.
-        row: Motifs = self.repair([values])[0]
-        return row
+        repaired: Motifs = self._repair(row[None])[0]
+        return repaired
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the meaning of a row depends on.
+
+        Studies hold it: results count as those of a space if both are the same.
+
+        Returns
+        -------
+        dict of str to object
+            The class and its parameters, except those that only limit what is searched, fit
+            for JSON.
+
+        Examples
+        --------
+        >>> from sk_petridish.motifs import SigmoidSlope
+        >>> SigmoidSlope(low=0.1).identity()
+        {'class': 'SigmoidSlope', 'n_slopes': 1}
+        """
+        identity: dict[str, Any] = plain(self)
+        return identity
 
 
 def map_numbered(name: str, function: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -126,6 +126,58 @@ def nearest(distribution: BaseDistribution, numbers: Numbers) -> Numbers:
                 return clipped
             return np.clip(low + np.round((clipped - low) / step) * step, low, high)
     raise _unknown(distribution)
+
+
+def holds(distribution: BaseDistribution, numbers: ArrayLike) -> NDArray[np.bool_]:
+    """Return which numbers a distribution has.
+
+    Parameters
+    ----------
+    distribution : optuna.distributions.BaseDistribution
+        Choices, if it has some, are numbers.
+    numbers : array-like of shape (n,) or ()
+        Any numbers.
+
+    Returns
+    -------
+    ndarray of the same shape, bool
+        True within the range and, up to rounding, on a step.
+    """
+    asked = np.asarray(numbers, dtype=np.float64)
+    finite = np.isfinite(asked)
+    there = nearest(distribution, np.where(finite, asked, 0.0).ravel()).reshape(asked.shape)
+    # Steps are multiplied out, here and by Optuna, and then differ by rounding.
+    return finite & np.isclose(asked, there, rtol=1e-12, atol=1e-12)
+
+
+def widened(distribution: BaseDistribution, number: float) -> BaseDistribution:
+    """Return a distribution that has a number, too, if only its range is too narrow.
+
+    Parameters
+    ----------
+    distribution : optuna.distributions.BaseDistribution
+        Any.
+    number : float
+        A number.
+
+    Returns
+    -------
+    optuna.distributions.BaseDistribution
+        The same where it has the number, or can have it in no range.
+    """
+    if holds(distribution, number) or isinstance(distribution, CategoricalDistribution):
+        return distribution
+    match distribution:
+        case IntDistribution(low=low, high=high, step=step, log=log) if number == round(number):
+            ends = min(low, int(number)), max(high, int(number))
+        case FloatDistribution(low=low, high=high, step=step, log=log):
+            ends = min(low, float(number)), max(high, float(number))
+        case _:
+            return distribution
+    # Steps are counted from the lower end, and logarithms are of positive numbers.
+    if (step not in (None, 1) and ends[0] != low) or (log and ends[0] <= 0):
+        return distribution
+    return type(distribution)(*ends, log=log, step=step)
 
 
 def to_python(distribution: BaseDistribution, number: float) -> Any:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
-from optuna.distributions import (
-    BaseDistribution,
-)
+from optuna.distributions import BaseDistribution
 
 from sk_petridish.blueprints import Factory, ModuleBlueprint
 
@@ -69,6 +68,8 @@ class ModuleMotif(MotifSpace):
     >>> dish.fit(X, y).predict([[0.5]]).shape
     (1,)
     """
+
+    _ranges: ClassVar[tuple[str, ...]] = ("distributions",)
 
     def __init__(
         self,

@@ -55,6 +55,7 @@ class SigmoidSlope(MotifSpace):
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": SIGMOID_SLOPE, "paper": PAPER}
     _bank: ClassVar[dict[str, dict[str, Any]]] = SIGMOID_SLOPE_BANK
+    _ranges: ClassVar[tuple[str, ...]] = ("low", "high")
 
     def __init__(self, n_slopes: int = 1, low: float = 0.01, high: float = 2.01) -> None:
         self.n_slopes = n_slopes

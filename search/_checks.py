@@ -1,0 +1,112 @@
+"""What is refused before anything is evaluated, not after."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import cloudpickle
+from optuna.pruners import BasePruner, NopPruner
+from optuna.storages import InMemoryStorage
+
+from sk_petridish.metrics import has_spread
+from sk_petridish.motifs import MotifSpace
+from sk_petridish.motifs._identity import differences
+
+from ._acquisition import Acquisition
+from ._evaluator import GroundTruthFunction, takes_trial
+from .proposers import Proposer
+
+
+def check_ranking(
+    motif_space: MotifSpace,
+    surrogate: Any,
+    proposer: Proposer,
+    acquisition: str,
+    exploration: float,
+) -> None:
+    """Raise ValueError unless candidates can be drawn and ranked so.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        What a row means.
+    surrogate : regressor or None
+        Predicts losses; ``None`` is the recommended one.
+    proposer : Proposer
+        Draws candidates.
+    acquisition : str
+        By what they are ranked.
+    exploration : float
+        Share of any candidates.
+    """
+    if acquisition not in get_args(Acquisition):
+        raise ValueError(
+            f"acquisition must be one of {get_args(Acquisition)}, got {acquisition!r}."
+        )
+    if not 0 <= exploration <= 1:
+        raise ValueError(f"exploration must be between 0 and 1, got {exploration}.")
+    if acquisition != "mean" and surrogate is not None and not has_spread(surrogate):
+        raise ValueError(
+            f"acquisition={acquisition!r} needs a surrogate with predict(X, return_std=True), as "
+            f"a PetriDishRegressor has; {type(surrogate).__name__} has none. Use 'mean'."
+        )
+    for what, owner in (("surrogate", surrogate), ("proposer", proposer)):
+        _check_same_space(what, owner, motif_space)
+
+
+def _check_same_space(what: str, owner: Any, motif_space: MotifSpace) -> None:
+    """Raise ValueError if something was made for motifs of another space."""
+    theirs = getattr(owner, "motif_space", None)
+    if not isinstance(theirs, MotifSpace):
+        return
+    for name, given, searched in differences(theirs.identity(), motif_space.identity()):
+        raise ValueError(
+            f"The {what} is for another motif space: its {name} is {given!r}, that of what is "
+            f"searched {searched!r}."
+        )
+
+
+def check_evaluation(
+    ground_truth: GroundTruthFunction,
+    pruner: BasePruner,
+    timeout: float | None,
+    evaluation_timeout: float | None,
+    storage: object,
+) -> None:
+    """Raise ValueError unless evaluations can be begun, pruned and ended so.
+
+    Parameters
+    ----------
+    ground_truth : callable
+        Evaluates motifs.
+    pruner : optuna.pruners.BasePruner
+        What may end evaluations early.
+    timeout, evaluation_timeout : float or None
+        Seconds for the search, and for each evaluation.
+    storage : object
+        Where the study is.
+    """
+    if timeout is not None and not timeout >= 0:
+        raise ValueError(f"timeout must be at least 0 seconds, got {timeout}.")
+    if evaluation_timeout is not None and not evaluation_timeout > 0:
+        raise ValueError(f"evaluation_timeout must be positive, got {evaluation_timeout}.")
+    prunes = not isinstance(pruner, NopPruner)
+    if prunes and not takes_trial(ground_truth):
+        raise ValueError(
+            f"{type(pruner).__name__} cannot end evaluations of a ground truth that takes no "
+            "trial to report to: ground_truth(row, trial)."
+        )
+    if evaluation_timeout is None:
+        return
+    if prunes and isinstance(storage, InMemoryStorage):
+        raise ValueError(
+            "evaluation_timeout gives each evaluation a process of its own, whose reports do not "
+            f"reach a storage in memory: {type(pruner).__name__} would never see them."
+        )
+    try:
+        cloudpickle.dumps(ground_truth)
+    except Exception as error:  # whatever its parts raise
+        raise ValueError(
+            "evaluation_timeout gives each evaluation a process of its own, and the ground truth "
+            f"cannot be sent there: {error!r}."
+        ) from error

@@ -1,0 +1,141 @@
+"""Whether a trial has a motif of a space: the one place that decides it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial
+
+from sk_petridish._compat._optuna import fixed_params
+from sk_petridish.motifs import Motifs, MotifSpace
+from sk_petridish.motifs._distributions import holds
+from sk_petridish.motifs._identity import differences
+from sk_petridish.motifs._suggestions import suggested
+
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """The motifs of a space under names of their own.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        What a row means.
+    prefix : str, default=""
+        What the names of its parameters begin with.
+    """
+
+    motif_space: MotifSpace
+    prefix: str = ""
+
+    @cached_property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Distributions by the names of parameters in a trial, in the order of columns."""
+        columns = self.motif_space.search_space().items()
+        return {self.prefix + name: distribution for name, distribution in columns}
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What the space notes in trials that it suggests a motif to."""
+        return self.motif_space.identity()
+
+    def is_noted(self, trial: FrozenTrial) -> bool | None:
+        """Return whether this space has suggested a motif to a trial; None where none has."""
+        noted = suggested(trial)
+        if not noted:
+            return None
+        theirs = noted.get(self.prefix)
+        return theirs is not None and not any(differences(self.identity, theirs))
+
+    def motif_of(self, trial: FrozenTrial) -> Motifs | None:
+        """Return the motif of a trial, None where it has none of this space.
+
+        A trial has one if it has all of the motif's parameters, with values that the space
+        has, and no other space has suggested them. Where no space has noted anything, as in
+        ``study.ask(space.search_space())``, names and distributions must be the space's, and
+        no further parameter be numbered like its own: that is a motif of a larger space.
+
+        Parameters
+        ----------
+        trial : FrozenTrial
+            A trial in any state. The parameters of a waiting one are those that it was
+            enqueued with.
+
+        Returns
+        -------
+        ndarray of shape (n_features,) or None
+            The row, as the trial's objective has got it.
+        """
+        noted = self.is_noted(trial)
+        if noted is False:
+            return None
+        params = self._params_of(trial)
+        if params is None:
+            return None
+        if noted is None and (self._has_more(params) or self._is_otherwise(trial.distributions)):
+            return None
+        for name, ours in self.distributions.items():
+            # A number beyond its own range was enqueued so. One beyond this range only is
+            # of a search in another range.
+            theirs = trial.distributions.get(name, ours)
+            if _holds(theirs, params[name]) and not _holds(ours, params[name]):
+                return None
+        return self.row_of(trial)
+
+    def row_of(self, trial: FrozenTrial) -> Motifs | None:
+        """Return the row of a trial that is known to be the family's.
+
+        Parameters
+        ----------
+        trial : FrozenTrial
+            As for :meth:`motif_of`.
+
+        Returns
+        -------
+        ndarray of shape (n_features,) or None
+            None where parameters are missing, or no motif of the space.
+        """
+        params = self._params_of(trial)
+        if params is None:
+            return None
+        try:
+            return self.motif_space._of_params([params[name] for name in self.distributions])
+        except (TypeError, ValueError):
+            return None
+
+    def _params_of(self, trial: FrozenTrial) -> Mapping[str, Any] | None:
+        """Return what has all of the motif's parameters: the trial, or what it shall have."""
+        for params in (trial.params, fixed_params(trial)):
+            if params.keys() >= self.distributions.keys():
+                return params
+        return None
+
+    def _has_more(self, params: Mapping[str, Any]) -> bool:
+        """Whether there are parameters that this space could have if it were larger."""
+        patterns = {_NUMBER.sub("#", name) for name in self.distributions if _NUMBER.search(name)}
+        further = params.keys() - self.distributions.keys()
+        return any(_NUMBER.sub("#", name) in patterns for name in further)
+
+    def _is_otherwise(self, theirs: Mapping[str, BaseDistribution]) -> bool:
+        """Whether the same names have distributions of another kind, or other choices."""
+        for name, ours in self.distributions.items():
+            other = theirs.get(name, ours)
+            if type(other) is not type(ours):
+                return True
+            if isinstance(ours, CategoricalDistribution) and other != ours:
+                return True
+        return False
+
+
+def _holds(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        return bool(holds(distribution, value))
+    except (TypeError, ValueError):  # no number
+        return False
