@@ -15,6 +15,14 @@ Acquisition = Literal["mean", "lower_confidence_bound", "expected_improvement"]
 Losses = NDArray[np.float64]
 
 
+def without_spread(acquisition: str, surrogate: Any) -> ValueError:
+    """Return the error of a choice that a surrogate cannot serve."""
+    return ValueError(
+        f"acquisition={acquisition!r} needs a surrogate that predicts a spread, as a "
+        f"PetriDishRegressor does; {type(surrogate).__name__} does not. Use 'mean'."
+    )
+
+
 def acquire(
     surrogate: Any, candidates: Motifs, best: float, acquisition: Acquisition
 ) -> tuple[Losses, Losses]:
@@ -49,10 +57,7 @@ def acquire(
         return predicted, predicted
     predicted, std = predict_with_spread(surrogate, candidates)
     if std is None:
-        raise ValueError(
-            f"acquisition={acquisition!r} needs a surrogate that predicts a spread, as a "
-            f"PetriDishRegressor does; {type(surrogate).__name__} does not. Use 'mean'."
-        )
+        raise without_spread(acquisition, surrogate)
     if acquisition == "lower_confidence_bound":
         return predicted, predicted - std
     std = np.maximum(std, 1e-12)

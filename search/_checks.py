@@ -12,7 +12,7 @@ from sk_petridish.metrics import has_spread
 from sk_petridish.motifs import MotifSpace
 from sk_petridish.motifs._identity import differences
 
-from ._acquisition import Acquisition
+from ._acquisition import Acquisition, without_spread
 from ._evaluator import GroundTruthFunction, takes_trial
 from .proposers import Proposer
 
@@ -46,10 +46,7 @@ def check_ranking(
     if not 0 <= exploration <= 1:
         raise ValueError(f"exploration must be between 0 and 1, got {exploration}.")
     if acquisition != "mean" and surrogate is not None and not has_spread(surrogate):
-        raise ValueError(
-            f"acquisition={acquisition!r} needs a surrogate with predict(X, return_std=True), as "
-            f"a PetriDishRegressor has; {type(surrogate).__name__} has none. Use 'mean'."
-        )
+        raise without_spread(acquisition, surrogate)
     for what, owner in (("surrogate", surrogate), ("proposer", proposer)):
         _check_same_space(what, owner, motif_space)
 

@@ -16,6 +16,7 @@ from sklearn.base import RegressorMixin
 from sk_petridish._compat._optuna import (
     all_trials,
     fixed_params,
+    id_of,
     n_trials_of_optimize,
     params_fixed_by,
 )
@@ -72,7 +73,9 @@ class Chooser:
         self._claims = Claims(family)
         # Of the last fit only: one takes minutes, and serves all trials until the next.
         self._fitted: tuple[object, RegressorMixin | None] = (None, None)
-        self._lists: dict[object, Ranked] = {}
+        self._lists: dict[tuple[object, ...], Ranked] = {}
+        # Trials whose fixed numbers fit no motif, which takes seconds to find out.
+        self._without_motif: set[object] = set()
         self._has_warned = False
 
     def claim_for(self, study: Study, trial: FrozenTrial) -> Claim | None:
@@ -92,9 +95,16 @@ class Chooser:
         """
         fixed = self._fixed(study, trial)
         claim = self._claims.of(trial)
-        if claim is not None and (not fixed or self._has(claim.row, fixed)):
+        if claim is not None and self._has(claim.row, fixed):
             return claim
-        return self._choose(study, trial, fixed)
+        # Further numbers of a trial do not make motifs of those that fit none.
+        key = (id_of(trial), trial.datetime_start)
+        if key in self._without_motif:
+            return None
+        claim = self._choose(study, trial, fixed)
+        if claim is None:
+            self._without_motif.add(key)
+        return claim
 
     def is_last(self, study: Study, trial: FrozenTrial, name: str) -> bool:
         """Return whether a parameter is the last of its motif that a trial asks for."""
@@ -120,8 +130,9 @@ class Chooser:
         """Claim the best candidate that no other trial has."""
         sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
         # One look at the study serves all of a decision, but for those after each claim.
-        seen = _Seen(all_trials(study))
-        taken = self._claims.taken(seen.trials, trial)
+        trials = all_trials(study)
+        seen = _Seen(trials, self._claims.taken(trials, trial))
+        taken = self._claims.keys(seen.taken)
         for rank, motif, predicted in self._candidates(seen, sign, fixed):
             key = self._claims.key(motif)
             if key in taken:
@@ -131,7 +142,8 @@ class Chooser:
             )
             seen.trials = self._claims.claim(study, trial, claim)
             # Whoever has claimed it meanwhile cannot have overlooked this claim, too.
-            taken = self._claims.taken(seen.trials, trial)
+            seen.taken = self._claims.taken(seen.trials, trial)
+            taken = self._claims.keys(seen.taken)
             if key not in taken:
                 return claim
         return self._choose_again(study, trial, fixed)
@@ -176,8 +188,7 @@ class Chooser:
             yield from zip(ranks, candidates.X, candidates.predicted, strict=True)
             # All of them are taken. What the fit did not know is not to be proposed again,
             # and counts as chosen after it.
-            motifs = [motif for _, motif in self._claims.with_motifs(seen.trials)]
-            new = [motif for motif in motifs if not (motif == history.X).all(axis=1).any()]
+            new = [motif for motif in seen.taken if not (motif == history.X).all(axis=1).any()]
             history = History.of(
                 np.reshape([*history.X, *new], (-1, n_columns)),
                 np.r_[history.y, np.full(len(new), np.nan)],
@@ -250,9 +261,10 @@ class Chooser:
 
 @dataclass
 class _Seen:
-    """The trials of a study when it was last looked at."""
+    """A study when it was last looked at: its trials, and motifs that others of them have."""
 
     trials: list[FrozenTrial]
+    taken: list[Motifs]
 
 
 def _is_number(value: object) -> bool:

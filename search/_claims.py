@@ -39,19 +39,30 @@ class Claims:
         self._motifs: dict[object, Motifs | None] = {}
 
     def with_motifs(self, trials: Iterable[FrozenTrial]) -> Iterator[tuple[FrozenTrial, Motifs]]:
-        """Yield trials with the motif that each has or claims, leaving out those without."""
+        """Yield trials with the motif that each has, leaving out those without."""
         for trial in trials:
             motif = self._motif(trial)
             if motif is not None:
                 yield trial, motif
 
-    def taken(self, trials: Iterable[FrozenTrial], trial: FrozenTrial) -> set[Hashable]:
-        """Return the keys of all motifs that trials other than a certain one have."""
-        # What a dead worker had is free again; failed and pruned trials keep theirs.
-        others = [
-            other for other in trials if other.number != trial.number and not is_reclaimed(other)
-        ]
-        return {self.key(motif) for _, motif in self.with_motifs(others)}
+    def taken(self, trials: Iterable[FrozenTrial], trial: FrozenTrial) -> list[Motifs]:
+        """Return the motifs that trials other than a certain one have or claim."""
+        # What a dead worker had is free again; failed and pruned trials keep theirs. So do
+        # those that have asked for a part of what they claim only, or they would all get
+        # the same part.
+        motifs = []
+        for other in trials:
+            if other.number != trial.number and not is_reclaimed(other):
+                motif = self._motif(other)
+                if motif is None and (claim := self.of(other)) is not None:
+                    motif = claim.row
+                if motif is not None:
+                    motifs.append(motif)
+        return motifs
+
+    def keys(self, motifs: Iterable[Motifs]) -> set[Hashable]:
+        """Return the keys of motifs."""
+        return {self.key(motif) for motif in motifs}
 
     def claim(self, study: Study, trial: FrozenTrial, claim: Claim) -> list[FrozenTrial]:
         """Claim a motif for a trial, and return the trials of the study as they are then.
@@ -78,11 +89,7 @@ class Claims:
 
     def _motif(self, trial: FrozenTrial) -> Motifs | None:
         if not trial.state.is_finished():
-            # Parameters are written after the claim that holds, and one by one.
-            motif = self.family.motif_of(trial)
-            if motif is None and (claim := self.of(trial)) is not None:
-                return claim.row
-            return motif
+            return self.family.motif_of(trial)
         # Finished trials do not change. The time tells apart trials of several studies in
         # memory, where identifiers begin anew.
         key = (id_of(trial), trial.datetime_complete)

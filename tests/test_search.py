@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import optuna
 import pytest
+from optuna.distributions import IntDistribution
 from optuna.samplers import RandomSampler, TPESampler
 from search_problems import (
     SPACE,
@@ -26,10 +27,11 @@ from sklearn.preprocessing import StandardScaler
 from sk_petridish import PetriDishRegressor
 from sk_petridish.inspection import SearchDisplay
 from sk_petridish.inspection._search import ResultLike
-from sk_petridish.motifs import ConvCell, RecurrentCell, SigmoidSlope
+from sk_petridish.motifs import ConvCell, ModuleMotif, RecurrentCell, SigmoidSlope
+from sk_petridish.motifs._identity import plain
 from sk_petridish.search import PetriDishSearch
 from sk_petridish.search._acquisition import acquire
-from sk_petridish.search._settings import _plain, different, settings_of
+from sk_petridish.search._settings import different, settings_of
 from sk_petridish.search.proposers import (
     NAO,
     GeneticAlgorithm,
@@ -226,12 +228,12 @@ def test_settings_survive_a_storage():
         settings_of(PetriDishSearch(space, loss, proposer=RandomSearch(space)))
         for space in (ConvCell(), SPACE)
     )
-    assert different(ours, theirs) == []
+    assert different(ours, theirs) == {}
     assert json.loads(json.dumps(ours)) == ours
-    plain = _plain([np.float64(0.5), (1, "a"), None, np.inf, SPACE, True, object()])
+    written = plain([np.float64(0.5), (1, "a"), None, np.inf, SPACE, True, object()])
     space = {"class": "ConvCell", "n_cells": SPACE.n_cells}
-    assert plain == [0.5, [1, "a"], None, "inf", space, True, "<object>"]
-    assert json.loads(json.dumps(plain)) == plain
+    assert written == [0.5, [1, "a"], None, "inf", space, True, "<object>"]
+    assert json.loads(json.dumps(written)) == written
 
 
 @pytest.mark.parametrize(
@@ -244,15 +246,17 @@ def test_settings_survive_a_storage():
     ],
 )
 def test_settings_of_every_kind_are_told_apart(one, other):
-    ours, same, theirs = ({"setting": _plain(value)} for value in (one, copy(one), other))
-    assert different(ours, same) == []
-    assert different(ours, theirs) == ["setting"]
+    ours, same, theirs = ({"setting": plain(value)} for value in (one, copy(one), other))
+    assert different(ours, same) == {}
+    assert all(path.startswith("setting") for path in different(ours, theirs))
+    assert different(ours, theirs)
 
 
 def test_parameters_that_another_version_lacks_are_no_difference():
     ours = {"surrogate": {"class": "Ridge", "alpha": 1.0, "solver": "auto"}}
-    assert different(ours, {"surrogate": {"class": "Ridge", "alpha": 1.0}}) == []
-    assert different(ours, {"surrogate": {"class": "Ridge", "alpha": 2.0}}) == ["surrogate"]
+    assert different(ours, {"surrogate": {"class": "Ridge", "alpha": 1.0}}) == {}
+    found = different(ours, {"surrogate": {"class": "Ridge", "alpha": 2.0}})
+    assert found == {"surrogate.alpha": (1.0, 2.0)}
 
 
 def test_a_study_of_an_earlier_version_goes_on(tmp_path):
@@ -305,9 +309,30 @@ def test_settings_that_cannot_be_are_refused_at_once(wrong, message):
         small_search(**wrong)
 
 
-def test_given_slopes_must_be_in_range():
-    with pytest.raises(ValueError, match="out of the range"):
-        PetriDishSearch(SigmoidSlope(), loss, X_init=[[5.0]], y_init=[1.0])
+def test_given_motifs_may_lie_beyond_the_range_that_is_searched():
+    space = SigmoidSlope()
+    search = PetriDishSearch(
+        space,
+        lambda row: abs(row[0] - 0.3),
+        surrogate=LinearRegression(),
+        X_init=[[5.0], [0.2]],
+        y_init=[4.7, 0.1],
+        n_init=6,
+        n_select=2,
+        n_iterations=1,
+        random_state=0,
+    )
+    result = search.run()
+    assert [one.motif.tolist() for one in result.history[:2]] == [[5.0], [0.2]]
+    assert all(0.01 <= one.motif[0] <= 2.01 for one in result.history[2:])
+
+
+def test_given_motifs_that_no_trial_can_say_are_refused_by_name():
+    space = ModuleMotif(
+        print, {"a": IntDistribution(0, 9), "kernel": IntDistribution(1, 7, step=2)}
+    )
+    with pytest.raises(ValueError, match=r"Row 1 of X_init has kernel=4, which is none of Int"):
+        PetriDishSearch(space, loss, X_init=[[0, 1], [0, 4]], y_init=[1.0, 1.0])
 
 
 class Known:

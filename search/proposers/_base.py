@@ -267,7 +267,10 @@ def with_fixed_columns(motif_space: MotifSpace, X: Motifs, fixed: Mapping[int, f
         motif = _fix(motif_space, row, fixed)
         # A number that the space overrides is one without a meaning, such as a constant that
         # the formula does not use. Or it makes another motif, which was not asked for.
-        if motif is not None and np.array_equal(_fix(motif_space, motif, fixed), motif):
+        if motif is None:
+            continue
+        again = _fix(motif_space, motif, fixed)
+        if again is not None and np.array_equal(again, motif):
             kept.append(motif)
     return np.reshape(kept, (-1, X.shape[1]))
 

@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.study import Study
 from optuna.study._optimize import _optimize_sequential
-from optuna.trial import BaseTrial, FrozenTrial, Trial
+from optuna.trial import FrozenTrial, Trial
 
 # Key of the system attribute in which Optuna keeps the parameters of an enqueued trial.
 FIXED_PARAMS = "fixed_params"
@@ -54,10 +54,8 @@ def fixed_params(trial: FrozenTrial) -> dict[str, Any]:
     return params
 
 
-def read_system_attrs(trial: BaseTrial) -> dict[str, Any] | None:
-    """Return the system attributes of a running trial; None where it is of no study."""
-    if not isinstance(trial, Trial):
-        return None
+def read_system_attrs(trial: Trial) -> dict[str, Any]:
+    """Return the system attributes of a running trial."""
     return storage_of(trial.study).get_trial_system_attrs(id_of(trial))
 
 

@@ -147,7 +147,7 @@ def holds(distribution: BaseDistribution, numbers: ArrayLike) -> NDArray[np.bool
     finite = np.isfinite(asked)
     there = nearest(distribution, np.where(finite, asked, 0.0).ravel()).reshape(asked.shape)
     # Steps are multiplied out, here and by Optuna, and then differ by rounding.
-    return finite & np.isclose(asked, there, rtol=1e-12, atol=1e-12)
+    return np.asarray(finite & np.isclose(asked, there, rtol=1e-12, atol=1e-12))
 
 
 def widened(distribution: BaseDistribution, number: float) -> BaseDistribution:
@@ -165,19 +165,17 @@ def widened(distribution: BaseDistribution, number: float) -> BaseDistribution:
     optuna.distributions.BaseDistribution
         The same where it has the number, or can have it in no range.
     """
-    if holds(distribution, number) or isinstance(distribution, CategoricalDistribution):
-        return distribution
     match distribution:
-        case IntDistribution(low=low, high=high, step=step, log=log) if number == round(number):
-            ends = min(low, int(number)), max(high, int(number))
-        case FloatDistribution(low=low, high=high, step=step, log=log):
-            ends = min(low, float(number)), max(high, float(number))
-        case _:
+        case _ if holds(distribution, number):
             return distribution
-    # Steps are counted from the lower end, and logarithms are of positive numbers.
-    if (step not in (None, 1) and ends[0] != low) or (log and ends[0] <= 0):
-        return distribution
-    return type(distribution)(*ends, log=log, step=step)
+        # Steps are counted from the lower end, and logarithms are of positive numbers.
+        case IntDistribution(low=low, high=high, step=1, log=log) if number == round(number):
+            number = int(number)
+            if number >= 1 or not log:
+                return IntDistribution(min(low, number), max(high, number), log=log)
+        case FloatDistribution(low=low, high=high, step=None, log=log) if number > 0 or not log:
+            return FloatDistribution(min(low, number), max(high, number), log=log)
+    return distribution
 
 
 def to_python(distribution: BaseDistribution, number: float) -> Any:

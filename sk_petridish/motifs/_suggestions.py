@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from optuna.trial import BaseTrial, FrozenTrial
+from optuna.trial import BaseTrial, FrozenTrial, Trial
 
 from sk_petridish._compat._optuna import read_system_attrs, write_system_attr
 
@@ -55,10 +55,9 @@ def note_suggestion(trial: BaseTrial, prefix: str, identity: dict[str, Any]) -> 
     identity : dict
         The space's.
     """
-    noted = read_system_attrs(trial)
-    if noted is None:
+    if not isinstance(trial, Trial):
         return
-    spaces = noted.get(SUGGESTED, {})
+    spaces = read_system_attrs(trial).get(SUGGESTED, {})
     if spaces.get(prefix) != identity:
         write_system_attr(trial, SUGGESTED, spaces | {prefix: identity})
 
