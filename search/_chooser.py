@@ -6,7 +6,7 @@ import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from optuna.study import Study, StudyDirection
@@ -16,7 +16,6 @@ from sklearn.base import RegressorMixin
 from sk_petridish._compat._optuna import (
     all_trials,
     fixed_params,
-    id_of,
     n_trials_of_optimize,
     params_fixed_by,
 )
@@ -74,11 +73,9 @@ class Chooser:
         # Of the last fit only: one takes minutes, and serves all trials until the next.
         self._fitted: tuple[object, RegressorMixin | None] = (None, None)
         self._lists: dict[tuple[object, ...], Ranked] = {}
-        # Trials whose fixed numbers fit no motif, which takes seconds to find out.
-        self._without_motif: set[object] = set()
         self._has_warned = False
 
-    def claim_for(self, study: Study, trial: FrozenTrial) -> Claim | None:
+    def decide(self, study: Study, trial: FrozenTrial) -> Decision:
         """Return the motif that a running trial has claimed, or claim one for it.
 
         Parameters
@@ -90,36 +87,21 @@ class Chooser:
 
         Returns
         -------
-        Claim or None
-            None where no motif of the space has the numbers that are fixed for the trial.
+        Decision
+            Without a claim where no motif of the space has the numbers that are fixed for
+            the trial.
         """
-        fixed = self._fixed(study, trial)
+        fixed = params_fixed_by(study.sampler) | fixed_params(trial) | trial.params
+        columns = self._columns(fixed)
         claim = self._claims.of(trial)
-        if claim is not None and self._has(claim.row, fixed):
-            return claim
-        # Further numbers of a trial do not make motifs of those that fit none.
-        key = (id_of(trial), trial.datetime_start)
-        if key in self._without_motif:
-            return None
-        claim = self._choose(study, trial, fixed)
-        if claim is None:
-            self._without_motif.add(key)
-        return claim
+        if claim is None or not self._has(claim.row, columns):
+            claim = self._choose(study, trial, columns)
+        return Decision(self, claim, fixed)
 
-    def is_last(self, study: Study, trial: FrozenTrial, name: str) -> bool:
-        """Return whether a parameter is the last of its motif that a trial asks for."""
-        # What is fixed, or has one value only, is never asked for.
-        known = {*trial.params, *fixed_params(trial), *params_fixed_by(study.sampler), name}
-        return all(
-            other in known or distribution.single()
-            for other, distribution in self.family.distributions.items()
-        )
-
-    def _fixed(self, study: Study, trial: FrozenTrial) -> dict[int, float]:
-        """Return the numbers that the trial has or is going to have whatever is chosen."""
-        given = params_fixed_by(study.sampler) | fixed_params(trial) | trial.params
+    def _columns(self, fixed: Mapping[str, Any]) -> dict[int, float]:
+        """Return the numbers that are fixed by the positions of their columns."""
         names = enumerate(self.family.distributions)
-        return {column: given[name] for column, name in names if _is_number(given.get(name))}
+        return {column: fixed[name] for column, name in names if _is_number(fixed.get(name))}
 
     def _has(self, row: Motifs, fixed: Fixed) -> bool:
         if all(row[column] == value for column, value in fixed.items()):
@@ -230,14 +212,23 @@ class Chooser:
     def _tau(self, trials: Sequence[FrozenTrial]) -> float | None:
         """Return how well predictions have ordered what was measured until now."""
         pairs = [
-            (loss_of(trial), shown)
-            for trial, _ in self._claims.with_motifs(trials)
-            if (shown := shown_prediction(trial)) is not None and np.isfinite(loss_of(trial))
+            (loss_of(trial), predicted)
+            for trial, motif in self._claims.with_motifs(trials)
+            if np.isfinite(loss_of(trial))
+            and (predicted := self._predicted(trial, motif)) is not None
         ]
         # Kendall's tau needs two different values.
         if len({value for value, _ in pairs}) < 2:
             return None
         return kendall_tau_score(*zip(*pairs, strict=True))
+
+    def _predicted(self, trial: FrozenTrial, motif: Motifs) -> float | None:
+        """Return what was predicted of the motif that a trial has."""
+        claim = self._claims.of(trial)
+        if claim is None:  # before claims held predictions
+            return shown_prediction(trial)
+        same = np.array_equal(claim.row, motif) and np.isfinite(claim.predicted)
+        return claim.predicted if same else None
 
     def _warn_if_never_asked(self, n_fits: int, trials: Sequence[FrozenTrial]) -> None:
         """Warn of a study that ends before there is anything to learn from."""
@@ -257,6 +248,49 @@ class Chooser:
                 "motifs are drawn at random, and the surrogate is never asked.",
                 stacklevel=2,
             )
+
+
+class Decision(NamedTuple):
+    """What was decided for a trial, until it has all parameters of its motif.
+
+    Parameters
+    ----------
+    chooser : Chooser
+        Who has decided.
+    claim : Claim or None
+        The motif; None where parameters are to be suggested one by one.
+    fixed : dict of str to object
+        Parameters that were known before.
+    """
+
+    chooser: Chooser
+    claim: Claim | None
+    fixed: Mapping[str, Any]
+
+    def is_for(self, trial: FrozenTrial, name: str) -> bool:
+        """Return whether a parameter is the motif's, and the trial has kept to it so far."""
+        numbers = self._numbers()
+        return name in self.chooser.family.distributions and all(
+            numbers.get(other, value) == value or self.fixed.get(other) == value
+            for other, value in trial.params.items()
+        )
+
+    def number(self, name: str) -> float:
+        """Return the motif's number of a parameter."""
+        return self._numbers()[name]
+
+    def is_last(self, trial: FrozenTrial, name: str) -> bool:
+        """Return whether a parameter is the last of its motif that a trial asks for."""
+        # What is fixed, or has one value only, is never asked for.
+        return all(
+            other == name or other in trial.params or other in self.fixed or distribution.single()
+            for other, distribution in self.chooser.family.distributions.items()
+        )
+
+    def _numbers(self) -> dict[str, float]:
+        if self.claim is None:
+            return {}
+        return dict(zip(self.chooser.family.distributions, self.claim.row.tolist(), strict=True))
 
 
 @dataclass

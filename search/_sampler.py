@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from sk_petridish.motifs._suggestions import suggested
 
 from ._acquisition import Acquisition
 from ._checks import check_ranking
-from ._chooser import Chooser, Ranking
+from ._chooser import Chooser, Decision, Ranking
 from ._default_surrogate import default_surrogate
 from ._family import Family
 from ._schedule import Schedule
@@ -192,13 +193,16 @@ class PetriDishSampler(BaseSampler):
     def _reset_caches(self) -> None:
         """Begin without what can be computed again."""
         self._choosers: dict[tuple[str, str], Chooser] = {}
+        # Of running trials: the study has the claims, but reading it takes as long as
+        # writing a parameter.
+        self._decisions: dict[object, list[Decision]] = {}
         self._warned: set[str] = set()
         # Threads of one worker would fit the same surrogate side by side.
         self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be computed again, and the lock."""
-        left_out = ("_choosers", "_warned", "_lock")
+        left_out = ("_choosers", "_decisions", "_warned", "_lock")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -295,20 +299,16 @@ class PetriDishSampler(BaseSampler):
             If the study has several objectives.
         """
         self._raise_error_if_multi_objective(study)
-        # As it is in the study by now, with the spaces and claims noted there.
-        trial.system_attrs = storage_of(study).get_trial_system_attrs(id_of(trial))
         # One thread decides at a time: the others then find its claim, and its fit.
         with self._lock:
-            chooser = self._chooser(trial, param_name, param_distribution)
-            claim = None if chooser is None else chooser.claim_for(study, trial)
-        if chooser is None or claim is None:
+            decision = self._decision(study, trial, param_name, param_distribution)
+        if decision is None or decision.claim is None:
             return self.independent_sampler.sample_independent(
                 study, trial, param_name, param_distribution
             )
-        if chooser.is_last(study, trial, param_name):
-            show_prediction(study, trial, claim)
-        column = list(chooser.family.distributions).index(param_name)
-        return to_python(param_distribution, float(claim.row[column]))
+        if decision.is_last(trial, param_name):
+            show_prediction(study, trial, decision.claim)
+        return to_python(param_distribution, decision.number(param_name))
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Pass on to the independent sampler that a trial begins.
@@ -346,9 +346,27 @@ class PetriDishSampler(BaseSampler):
         values : sequence of float or None
             Its value.
         """
+        self._decisions.pop(_key(trial), None)
         if has_heartbeat(storage_of(study)):
             write_told(study, trial, True)
         self.independent_sampler.after_trial(study, trial, state, values)
+
+    def _decision(
+        self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
+    ) -> Decision | None:
+        """Return what is decided for the motif of a parameter; None where it is of none."""
+        decisions = self._decisions.setdefault(_key(trial), [])
+        for decision in decisions:
+            if decision.is_for(trial, name):
+                return decision
+        # As the trial is in the study by now, with the spaces and claims noted there.
+        latest = copy.copy(trial)
+        latest.system_attrs = storage_of(study).get_trial_system_attrs(id_of(trial))
+        chooser = self._chooser(latest, name, distribution)
+        if chooser is None:
+            return None
+        decisions.append(chooser.decide(study, latest))
+        return decisions[-1]
 
     def _chooser(
         self, trial: FrozenTrial, name: str, distribution: BaseDistribution
@@ -409,3 +427,8 @@ class PetriDishSampler(BaseSampler):
         if message not in self._warned:
             self._warned.add(message)
             warnings.warn(message, stacklevel=2)
+
+
+def _key(trial: FrozenTrial) -> object:
+    """Return what tells trials apart, those of several studies in memory too."""
+    return id_of(trial), trial.datetime_start

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -51,8 +53,14 @@ def _parameters(of: str, owner: Any) -> dict[str, Any]:
 
 
 def _ground_truth(ground_truth: Any) -> dict[str, Any]:
-    """Return what is known of the task that losses are of: nothing of a mere function."""
-    if not hasattr(ground_truth, "get_params"):
-        return {}
-    params = _parameters("ground_truth", ground_truth)
-    return {"ground_truth": type(ground_truth).__name__} | params
+    """Return what is known of the task that losses are of.
+
+    Of a mere function that is nothing: its name says little, and one that logs or times
+    another evaluates the same.
+    """
+    if hasattr(ground_truth, "get_params"):
+        params = _parameters("ground_truth", ground_truth)
+        return {"ground_truth": type(ground_truth).__name__} | params
+    if isinstance(ground_truth, partial) or is_dataclass(ground_truth):
+        return {"ground_truth": plain(ground_truth)}
+    return {}

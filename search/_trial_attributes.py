@@ -247,8 +247,9 @@ def show_prediction(study: Study, trial: FrozenTrial, claim: Claim) -> None:
 
 def shown_prediction(trial: FrozenTrial) -> float | None:
     """Return the prediction that a trial shows, in the study's direction."""
-    predicted: float | None = trial.user_attrs.get("predicted")
-    return predicted
+    predicted = trial.user_attrs.get("predicted")
+    # User attributes are the user's as well.
+    return float(predicted) if isinstance(predicted, int | float) else None
 
 
 def write_error(trial: Trial, error: str) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 import warnings
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -661,6 +663,37 @@ def test_a_search_refuses_a_study_of_another_task(tmp_path):
     small_search(tables[0], storage=storage, **settings).run()
 
 
+@dataclass
+class Training:
+    """A ground truth with settings, and no get_params."""
+
+    n_epochs: int
+
+    def __call__(self, row):
+        return self.n_epochs + loss(row)
+
+
+@pytest.mark.parametrize("make", [Training, lambda n: partial(Training.__call__, Training(n))])
+def test_a_search_refuses_other_settings_of_its_ground_truth(tmp_path, make):
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal")))
+    small_search(make(1), storage=storage, n_iterations=0).run()
+    with pytest.raises(ValueError, match="n_epochs"):
+        small_search(make(2), storage=storage, n_iterations=0).run()
+    small_search(make(1), storage=storage, n_iterations=0).run()
+
+
+def test_a_user_attribute_of_the_users_breaks_nothing():
+    space = ConvCell()
+
+    def objective(trial):
+        trial.set_user_attr("predicted", "by my own model")
+        return value_of(space.suggest(trial))
+
+    study = optuna.create_study(sampler=small_sampler(space))
+    study.optimize(objective, n_trials=12)
+    assert "surrogate_kendall_tau" in study.trials[-1].user_attrs
+
+
 # What fails early
 
 
@@ -739,7 +772,6 @@ def test_a_study_that_ends_before_the_surrogate_is_asked_is_warned_of(n_trials, 
 DYING = """
 import os, signal, sys
 import optuna
-from optuna.distributions import IntDistribution
 from optuna.storages import RDBStorage
 from sklearn.linear_model import LinearRegression
 sys.path.insert(0, {tests!r})
@@ -788,6 +820,23 @@ def test_a_worker_killed_under_a_heartbeat_gives_its_motif_back(tmp_path, enqueu
     assert [is_reclaimed(trial) for trial in study.trials] == [True] + [False] * 4
     # Four networks, four trials after the one that was lost: all of them, and none twice.
     assert sorted(trial.params["kernel"] for trial in study.trials[1:]) == [1, 3, 5, 7]
+
+
+def test_a_retried_trial_has_the_motif_of_the_one_that_was_lost(tmp_path):
+    url = f"sqlite:///{tmp_path}/study.db"
+    script = DYING.format(tests=str(Path(__file__).parent), url=url, enqueue="")
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script])
+    time.sleep(3)
+    retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=3)
+    storage = RDBStorage(
+        url, heartbeat_interval=1, grace_period=2, heartbeat_stale_trial_callback=retry
+    )
+    sampler = PetriDishSampler(KERNELS, surrogate=LinearRegression(), n_startup_trials=9, seed=0)
+    study = optuna.load_study(study_name="study", storage=storage, sampler=sampler)
+    study.optimize(lambda trial: KERNELS.suggest(trial)[0], n_trials=4)
+    kernels = [trial.params["kernel"] for trial in study.trials]
+    assert kernels[0] == kernels[1]
+    assert sorted(kernels[1:]) == [1, 3, 5, 7]
 
 
 def test_optunas_other_samplers_are_none_of_its_concern():

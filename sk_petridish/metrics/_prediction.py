@@ -51,6 +51,14 @@ def has_spread(estimator: Any) -> bool:
     -------
     bool
         False where ``predict`` cannot return standard deviations.
+
+    Examples
+    --------
+    >>> from sklearn.gaussian_process import GaussianProcessRegressor
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sk_petridish.metrics import has_spread
+    >>> has_spread(GaussianProcessRegressor()), has_spread(LinearRegression())
+    (True, False)
     """
     if isinstance(estimator, Pipeline):
         return has_spread(estimator.steps[-1][1])

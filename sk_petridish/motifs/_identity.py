@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
@@ -46,9 +47,9 @@ def parameters_of(owner: Any) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """Return what JSON gives back as it was; for other objects the name of their class.
 
-    Classes and functions are their names, arrays their hashes, estimators their class and
-    parameters. The representation of another object may name its address, or a default
-    that a later version adds, and its class does not change.
+    Classes and functions are their names, arrays their hashes, estimators and dataclasses
+    their class and parameters. The representation of another object may name its address,
+    or a default that a later version adds, and its class does not change.
 
     Parameters
     ----------
@@ -82,6 +83,9 @@ def plain(value: Any) -> Any:
         case BaseEstimator():
             # By its name: a class may move to another module.
             return {"class": type(value).__name__} | parameters_of(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {part.name: plain(getattr(value, part.name)) for part in fields(value)}
+        return {"class": type(value).__name__} | parts
     if isinstance(value, type) or inspect.isroutine(value):
         return f"<{value.__qualname__}>"
     return f"<{type(value).__name__}>"
