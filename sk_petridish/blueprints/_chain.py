@@ -52,7 +52,7 @@ def chain(parts: Mapping[str, NetworkSpec]) -> NetworkSpec:
     >>> steep, flat = SigmoidSlope(n_slopes=2).blueprints([[2.0, 1.0], [0.1, 0.2]])
     >>> network = chain({"first": steep, "second": flat})
     >>> [node.parameters for node in network.nodes if node.operation == "sigmoid"]
-    [((2.0,)), ((1.0,)), ((0.1,)), ((0.2,))]
+    [(2.0,), (1.0,), (0.1,), (0.2,)]
     >>> [node.operation for node in network.nodes].count("linear")
     5
     """

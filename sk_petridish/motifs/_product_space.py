@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
@@ -205,17 +204,15 @@ class ProductSpace(MotifSpace):
 
     def _check_columns(self) -> None:
         """Refuse parts of which two have a column of the same name."""
-        columns = [
-            (name, column) for name, part in self.spaces.items() for column in _columns(part)
-        ]
-        counts = Counter(f"{name}_{column}" for name, column in columns)
-        shared, count = counts.most_common(1)[0]
-        if count > 1:
-            parts = [name for name, column in columns if f"{name}_{column}" == shared]
-            raise ValueError(
-                f"Parts {parts} both have a column {shared!r}; rename one, so that no name of a "
-                "part and a column is that of another part and column."
-            )
+        owners: dict[str, str] = {}
+        for name, part in self.spaces.items():
+            for column in part._search_space():
+                owner = owners.setdefault(f"{name}_{column}", name)
+                if owner != name:
+                    raise ValueError(
+                        f"Parts {owner!r} and {name!r} both have a column '{name}_{column}'. "
+                        "Rename one of them."
+                    )
 
     # Rows, part by part
 
@@ -230,7 +227,7 @@ class ProductSpace(MotifSpace):
         return sum(part._n_columns() for part in self.spaces.values())
 
     def _split(self, rows: Motifs) -> Iterator[tuple[str, MotifSpace, Motifs]]:
-        """Split the last axis; errors in the loop's body name the part."""
+        """Return every part with its name and its columns, which are the last axis."""
         start = 0
         for name, part in self.spaces.items():
             stop = start + part._n_columns()
@@ -307,10 +304,6 @@ def _check_name(name: object) -> None:
         )
     if name == "spaces":
         raise ValueError(f"No part can be called {name!r}, since a parameter is.")
-
-
-def _columns(part: MotifSpace) -> Iterator[str]:
-    return iter(part._search_space())
 
 
 def _encoded(name: str, part: MotifSpace, motif: Any) -> NDArray[np.float64]:
