@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import permutations
 from typing import Any, Self
 
 import numpy as np
@@ -204,13 +205,13 @@ class ProductSpace(MotifSpace):
 
     def _check_columns(self) -> None:
         """Refuse parts of which two have a column of the same name."""
-        owners: dict[str, str] = {}
-        for name, part in self.spaces.items():
-            for column in part._search_space():
-                owner = owners.setdefault(f"{name}_{column}", name)
-                if owner != name:
+        for one, other in permutations(self.spaces, 2):
+            # Only where a name goes on like another: "a" with "b_c" is "a_b" with "c".
+            if other.startswith(f"{one}_"):
+                shared = _columns(one, self.spaces[one]) & _columns(other, self.spaces[other])
+                if shared:
                     raise ValueError(
-                        f"Parts {owner!r} and {name!r} both have a column '{name}_{column}'. "
+                        f"Parts {one!r} and {other!r} both have columns called {sorted(shared)}. "
                         "Rename one of them."
                     )
 
@@ -304,6 +305,10 @@ def _check_name(name: object) -> None:
         )
     if name == "spaces":
         raise ValueError(f"No part can be called {name!r}, since a parameter is.")
+
+
+def _columns(name: str, part: MotifSpace) -> set[str]:
+    return {f"{name}_{column}" for column in part._search_space()}
 
 
 def _encoded(name: str, part: MotifSpace, motif: Any) -> NDArray[np.float64]:
