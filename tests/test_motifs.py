@@ -30,7 +30,7 @@ MORE = {
     ProductSpace: [
         ProductSpace({"normal": ConvCell(n_cells=1), "reduce": ConvCell(n_cells=1)}),
         ProductSpace({"cells": ProductSpace({"a": _CELL, "b": _CELL}), "graph": RecurrentGraph(6)}),
-        ProductSpace({"slope": SigmoidSlope(), "module": OF_MODULES}),
+        ProductSpace({"module": OF_MODULES, "slope": SigmoidSlope()}),
         ProductSpace({"only": SigmoidSlope()}),
     ],
 }

@@ -72,10 +72,7 @@ def test_rows_are_those_of_the_parts_side_by_side(space, seed):
     X = np.hstack(list(own.values()))
     np.testing.assert_array_equal(space.validate(X), X)
     notations = {name: part.decode(own[name]) for name, part in space.spaces.items()}
-    decoded = [
-        dict(zip(notations, values, strict=True))
-        for values in zip(*notations.values(), strict=True)
-    ]
+    decoded = [{name: motifs[i] for name, motifs in notations.items()} for i in range(3)]
     assert space.decode(X) == decoded
     np.testing.assert_array_equal(space.encode(decoded), X)
     names = [f"{name}_{one}" for name, part in space.spaces.items() for one in part.search_space()]
@@ -473,7 +470,10 @@ class Own(SigmoidSlope):
     """A space of a class that a file cannot name."""
 
 
-@pytest.mark.parametrize("own", [Own(), MODULES, ProductSpace({"inner": Own()})], ids=str)
+OWN = {"class": Own(), "function": MODULES, "nested": ProductSpace({"inner": Own()})}
+
+
+@pytest.mark.parametrize("own", OWN.values(), ids=OWN)
 def test_a_product_with_a_part_of_ones_own_is_replaced_as_a_whole(own, tmp_path):
     space = ProductSpace({"foreign": own, "name": SigmoidSlope()})
     X = space.sample(6, 0)
