@@ -18,7 +18,6 @@ from sk_petridish.motifs import (
     MotifSpace,
     ProductSpace,
     RecurrentCell,
-    RecurrentGraph,
     SigmoidSlope,
 )
 
@@ -29,7 +28,7 @@ MORE = {
     ModuleMotif: [OF_MODULES],
     ProductSpace: [
         ProductSpace({"normal": ConvCell(n_cells=1), "reduce": ConvCell(n_cells=1)}),
-        ProductSpace({"cells": ProductSpace({"a": _CELL, "b": _CELL}), "graph": RecurrentGraph(6)}),
+        ProductSpace({"cells": ProductSpace({"a": _CELL, "b": _CELL}), "cell": RecurrentCell(3)}),
         ProductSpace({"module": OF_MODULES, "slope": SigmoidSlope()}),
         ProductSpace({"only": SigmoidSlope()}),
     ],
