@@ -558,6 +558,19 @@ def test_surrogates_and_transformers_measure_products():
     assert (measured[0] != measured[1]).any()
 
 
+def test_what_a_bank_keeps_is_of_parts_in_their_order(tmp_path):
+    plain = RecurrentCell(n_nodes=2, gated=False)
+    (row,) = ProductSpace({"a": CELL, "b": plain}).sample(1, 0)
+    kept, fresh = [], []
+    for parts in ({"a": CELL, "b": plain}, {"b": plain, "a": CELL}):
+        few = [("one", PetriDishRegressor(n_dishes=1, inner_steps=2, n_time_steps=3))]
+        bank = PetriDishTransformer(ProductSpace(parts), dishes=few, random_state=0)
+        fresh.append(bank.fit_transform([row]))
+        kept.append(clone(bank).set_params(memory=str(tmp_path)).fit_transform([row]))
+    assert (fresh[0] != fresh[1]).any()
+    np.testing.assert_array_equal(kept, fresh)
+
+
 def test_settings_are_selected_for_products():
     space = ProductSpace({"a": CELL, "b": CELL})
     X = space.sample(8, 0)
