@@ -12,12 +12,26 @@ import sk_petridish.motifs
 from sk_petridish import PetriDishRegressor
 from sk_petridish.blueprints import Blueprint, ModuleBlueprint
 from sk_petridish.inspection import MotifDisplay
-from sk_petridish.motifs import ModuleMotif, MotifSpace, RecurrentCell, SigmoidSlope
+from sk_petridish.motifs import (
+    ConvCell,
+    ModuleMotif,
+    MotifSpace,
+    ProductSpace,
+    RecurrentCell,
+    SigmoidSlope,
+)
 
+_CELL = RecurrentCell(n_nodes=2)
 MORE = {
     SigmoidSlope: [SigmoidSlope(), SigmoidSlope(3)],
     RecurrentCell: [RecurrentCell(), RecurrentCell(8, gated=False, average="loose_ends")],
     ModuleMotif: [OF_MODULES],
+    ProductSpace: [
+        ProductSpace({"normal": ConvCell(n_cells=1), "reduce": ConvCell(n_cells=1)}),
+        ProductSpace({"cells": ProductSpace({"a": _CELL, "b": _CELL}), "cell": RecurrentCell(3)}),
+        ProductSpace({"module": OF_MODULES, "slope": SigmoidSlope()}),
+        ProductSpace({"only": SigmoidSlope()}),
+    ],
 }
 SPACES = [
     instance
@@ -27,6 +41,12 @@ SPACES = [
     and not inspect.isabstract(space)
     for instance in MORE.get(space) or [space()]
 ]
+
+
+def of_modules(space):
+    """Return whether networks are modules of the user's own."""
+    return isinstance(space.blueprints(space.sample(1, random_state=0))[0], ModuleBlueprint)
+
 
 # A module's factory would show where in memory it lies.
 NAMES = [f"{type(space).__name__}-{number}" for number, space in enumerate(SPACES)]
@@ -96,6 +116,7 @@ EMPTY = {
     "RecurrentGraph": [{"max_nodes": 0}],
     "ConvCell": [{"n_cells": 0}],
     "ModuleMotif": [{"distributions": {}}],
+    "ProductSpace": [{"spaces": {}}, {"spaces": {"part": SigmoidSlope(n_slopes=0)}}],
 }
 
 
@@ -139,7 +160,9 @@ def test_every_family_can_be_learned_from(space):
 
 def test_it_can_be_looked_at(space):
     (row,) = space.sample(1, random_state=0)
-    if isinstance(space, ModuleMotif):
+    if of_modules(space):
+        with pytest.raises(ValueError, match="is a module, whose graph is not known"):
+            space.graph(row)
         return
     display = MotifDisplay.from_motif(space, row)
     assert display.ax_.texts or display.ax_.lines
@@ -155,7 +178,7 @@ def test_what_was_learned_from_it_can_be_saved_and_loaded(space, tmp_path):
     dish = PetriDishRegressor(space, **few, n_synthetic=4, n_batches=1, random_state=0)
     dish.fit(X, np.arange(len(X)))
     dish.save(tmp_path / "dish.safetensors")
-    given = {"motif_space": space} if isinstance(space, ModuleMotif) else {}
+    given = {"motif_space": space} if of_modules(space) else {}
     again = PetriDishRegressor.load(tmp_path / "dish.safetensors", **given)
     assert repr(again.motif_space_) == repr(space)
     np.testing.assert_array_equal(again.predict(X), dish.predict(X))

@@ -22,6 +22,7 @@ from sk_petridish.motifs import (
     ActivationFunction,
     ConvCell,
     ModuleMotif,
+    ProductSpace,
     RecurrentCell,
     RecurrentGraph,
     SigmoidSlope,
@@ -64,6 +65,8 @@ SPACES = [
     RecurrentGraph(max_nodes=6),
     ConvCell(),
     MIXED,
+    ProductSpace({"slope": SigmoidSlope(n_slopes=2), "module": MIXED}),
+    ProductSpace({"normal": ConvCell(), "reduce": ConvCell()}),
 ]
 QUICK = {
     RandomSearch: RandomSearch,

@@ -3,6 +3,7 @@
 from ._blueprint import Blueprint
 from ._builder import BlueprintBuilder
 from ._canonical import canonical
+from ._chain import chain
 from ._module import BlueprintModule, Masks
 from ._module_network import (
     Factory,
@@ -47,6 +48,7 @@ __all__ = [
     "Widths",
     "build_network",
     "canonical",
+    "chain",
     "data_kind",
     "get_operation",
     "register_operation",

@@ -203,7 +203,21 @@ def _encode_foreign(value: MotifSpace | Task, arrays: dict[str, NDArray[Any]]) -
         }
     except TypeError:  # a parameter is a function of the user's
         return foreign
+    if within := _foreign_within(params):  # a space of spaces is replaced as a whole
+        return foreign | {"name": f"{foreign['name']} with {within}"}
     return {"class": type(value).__name__, "kind": kind, "fields": params}
+
+
+def _foreign_within(node: Any) -> str | None:
+    """Return the name of an object of the user's own that stands in JSON, if there is one."""
+    match node:
+        case {"foreign": str(), "name": str(name)}:
+            return name
+        case dict():
+            return next(filter(None, map(_foreign_within, node.values())), None)
+        case list():
+            return next(filter(None, map(_foreign_within, node)), None)
+    return None
 
 
 def _fields(value: Any) -> Mapping[str, Any]:

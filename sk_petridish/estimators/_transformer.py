@@ -261,7 +261,9 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
             (ensemble.dishes, self._steps(ensemble), replace(ensemble.engine, n_jobs=None))
             for _, ensemble in self.dishes_
         ]
-        return bank, self.motif_space_, tuple(self.curves), self.zero_cost, self.average
+        # Hashes do not know the order of a space's dictionaries, which is that of the columns.
+        space = self.motif_space_, list(self.motif_space_.search_space())
+        return bank, *space, tuple(self.curves), self.zero_cost, self.average
 
     def _losses(
         self, ensemble: DishEnsemble, blueprints: Sequence[NetworkSpec]

@@ -5,6 +5,7 @@ from ._base import DataKind, Motifs, MotifSpace
 from ._conv_cell import ConvCell
 from ._graph import MotifEdge, MotifGraph
 from ._module_motif import ModuleMotif
+from ._product_space import ProductSpace
 from ._recurrent_cell import PUBLISHED_CELLS, RecurrentCell
 from ._recurrent_graph import RecurrentGraph
 from ._sigmoid_slope import SigmoidSlope
@@ -20,6 +21,7 @@ __all__ = [
     "MotifGraph",
     "MotifSpace",
     "Motifs",
+    "ProductSpace",
     "RecurrentCell",
     "RecurrentGraph",
     "SigmoidSlope",
