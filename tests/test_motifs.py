@@ -12,11 +12,18 @@ import sk_petridish.motifs
 from sk_petridish import PetriDishRegressor
 from sk_petridish.blueprints import Blueprint, ModuleBlueprint
 from sk_petridish.inspection import MotifDisplay
-from sk_petridish.motifs import ModuleMotif, MotifSpace, RecurrentCell, SigmoidSlope
+from sk_petridish.motifs import (
+    ConvCell,
+    ModuleMotif,
+    MotifSpace,
+    RecurrentCell,
+    SigmoidSlope,
+)
 
 MORE = {
     SigmoidSlope: [SigmoidSlope(), SigmoidSlope(3)],
     RecurrentCell: [RecurrentCell(), RecurrentCell(8, gated=False, average="loose_ends")],
+    ConvCell: [ConvCell(), ConvCell(2, ("nor_conv_3x3", "skip_connect", "none"))],
     ModuleMotif: [OF_MODULES],
 }
 SPACES = [
@@ -94,7 +101,7 @@ EMPTY = {
     "ActivationFunction": [{"low": 2.0, "high": 1.0}, {"max_nodes": 0}],
     "RecurrentCell": [{"n_nodes": 0}, {"activations": ()}],
     "RecurrentGraph": [{"max_nodes": 0}],
-    "ConvCell": [{"n_cells": 0}],
+    "ConvCell": [{"n_cells": 0}, {"operations": ()}],
     "ModuleMotif": [{"distributions": {}}],
 }
 
