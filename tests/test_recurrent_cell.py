@@ -282,6 +282,7 @@ def test_genotypes_and_their_text_are_cells(seed, n_nodes, average, before):
         f"{before}{genotype}\n",
         f"genotypes.Genotype(recurrent = {pairs},\n  concat = {ends})",
         f"Genotype({pairs}, {concat})",
+        f"Genotype(recurrent={pairs})",
     ):
         np.testing.assert_array_equal(space.encode([motif]), X)
 

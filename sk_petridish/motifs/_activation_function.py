@@ -79,10 +79,11 @@ class ActivationFunction(MotifSpace):
     ``hard_sigmoid`` is that of slope 1/6.
 
     Random formulas are small most often. Repair leaves formulas alone, whatever their
-    constants. Otherwise it rounds and clips the numbers of functions and clips constants; what
-    is missing from a formula becomes x, and what is superfluous goes; a number without a value
-    becomes 1, and if nothing depends on x, the formula becomes x. The constant of a place that
-    has none is 0, or the nearest number of a range without 0.
+    constants. Otherwise it rounds the numbers of functions, clips them to the last that is
+    searched, and clips constants; what is missing from a formula becomes x, and what is
+    superfluous goes; a number without a value becomes 1, and if nothing depends on x, the
+    formula becomes x. The constant of a place that has none is 0, or the nearest number of a
+    range without 0.
 
     References
     ----------
@@ -181,13 +182,17 @@ class ActivationFunction(MotifSpace):
         return activation_of(self._blueprint(self._checked(row)), x)
 
     def _search_space(self) -> dict[str, BaseDistribution]:
-        names = (VARIABLE, CONSTANT, *self.functions)
-        choices = (0, *sorted(_NUMBERS[name] for name in names))
+        choices = self._choices()
         distributions: dict[str, BaseDistribution] = {}
         for place in range(self.max_nodes):
             distributions[f"function_{place}"] = CategoricalDistribution(choices)
             distributions[f"constant_{place}"] = FloatDistribution(self.low, self.high)
         return distributions
+
+    def _choices(self) -> tuple[int, ...]:
+        """Return the numbers of what is searched."""
+        names = (VARIABLE, CONSTANT, *self.functions)
+        return (0, *sorted(_NUMBERS[name] for name in names))
 
     def _n_columns(self) -> int:
         return 2 * self.max_nodes
@@ -232,7 +237,7 @@ class ActivationFunction(MotifSpace):
         try:
             self._check_row(row)
         except ValueError:
-            numbers = np.clip(np.round(row[::2]), 0, len(_FUNCTIONS) - 1)
+            numbers = np.clip(np.round(row[::2]), 0, max(self._choices()))
             constants = np.clip(row[1::2], self.low, self.high)
             # The number for what has no value: 1, or the nearest in range that is not 0.
             one = float(np.clip(1.0, self.low, self.high)) or self.low

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import operator
 import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
+
+from ._python_text import literal, parse_expression
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 """All operations, in the order of NAS-Bench-201; its first four are TransNAS-Bench-101's."""
@@ -16,7 +17,8 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 # NASLib's own orders (naslib/search_spaces/nasbench201/conversions.py).
 _OF_NASLIB = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 _EDGES_OF_NASLIB = sorted(EDGES)
-_EDGE = re.compile(r"(\w+)~(\d)")
+# From the beginning of a word, so that long text takes no longer than its length.
+_EDGE = re.compile(r"\b(\w+)~([0-9])")
 # Width, macro skeleton, and the digits of the edges that lead to maps 1, 2 and 3.
 _MICRO = re.compile(r"\d+-\d+-(\d)_(\d\d)_(\d\d\d)", re.ASCII)
 _MACRO = re.compile(r"\d+-\d+-[a-z]+", re.ASCII)
@@ -86,8 +88,8 @@ def _of_text(text: str) -> Names:
             f"{text!r} is a macro network of TransNAS-Bench-101, which has no cell to search."
         )
     try:
-        value = ast.literal_eval(text)
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        value = literal(parse_expression(text))
+    except ValueError:
         raise _unreadable(text) from None
     return _of_items(value)
 

@@ -9,8 +9,8 @@ from functools import lru_cache, reduce
 
 from ._expressions import CONSTANT, OPERATORS, UNARY, VARIABLE, Formula, number
 from ._named_functions import DEFINITIONS, FOLDED
+from ._python_text import parse_expression
 
-_MOST_CHARACTERS = 100_000
 _GREATEST_EXPONENT = 1000
 # As many as Python nests parentheses.
 _GREATEST_DEPTH = 200
@@ -46,16 +46,12 @@ def parse(text: str, max_nodes: int) -> Formula:
     """
     if not isinstance(text, str):
         raise ValueError(f"a formula is text, got {text!r:.200}.")
-    if len(text) > _MOST_CHARACTERS:
-        raise ValueError(f"a formula has at most {_MOST_CHARACTERS} characters, got {len(text)}.")
     try:
-        formula = _read_function(ast.parse(text.strip(), mode="eval").body)
-    except SyntaxError as error:
-        raise ValueError(f"{text!r:.200} is no formula: {error.msg}.") from None
-    except (RecursionError, MemoryError):
+        formula = _read_function(parse_expression(text))
+    except RecursionError:
         raise ValueError(f"{text!r:.200} is no formula: it is nested too deeply.") from None
     except ValueError as error:
-        raise ValueError(f"{text!r:.200}: {error}") from None
+        raise ValueError(f"{text!r:.200} is no formula: {error}") from None
     # Names within names multiply parts: they are counted before anything visits them.
     if formula.n_parts > max_nodes:
         n_parts = formula.n_parts if formula.n_parts < 10**9 else "over a billion"
@@ -84,8 +80,8 @@ def _read(node: ast.expr, given: _Arguments) -> Formula:
             return given[name]
         case ast.Constant(value=float() | int() as value) if not isinstance(value, bool):
             return number(value)
-        case ast.Name() | ast.Attribute() if (value := _number_of(node)) is not None:
-            return number(value)
+        case ast.Name() | ast.Attribute() if (named := _number_of(node)) is not None:
+            return number(named)
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
             return _read(operand, given)
         case ast.UnaryOp(op=ast.USub(), operand=operand):

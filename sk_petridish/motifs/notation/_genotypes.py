@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from ._python_text import literal, parse_expression
+
 # More than any cell has, so that a range without an end can be refused.
 _MOST = 10_000
 _NUMBERS = re.compile(r"\s*[\[(]?[\d\s,]+[\])]?\s*", re.ASCII)
 # Where a genotype begins in a line of a log, or behind the name that it is assigned to.
-_BEGINNING = re.compile(r"\w+\s*\(\s*recurrent\s*=")
+_BEGINNING = re.compile(r"\b\w+\s*\(\s*recurrent\s*=")
 _ROOT = "tanh"
 
 
@@ -29,7 +31,7 @@ class Genotype(NamedTuple):
     """
 
     recurrent: list[tuple[str, int]]
-    concat: list[int] | None
+    concat: list[int] | None = None
 
 
 def read_cell(motif: Any) -> Genotype | list[int]:
@@ -60,7 +62,7 @@ def read_cell(motif: Any) -> Genotype | list[int]:
     numbers = [_integer(item) for item in items]
     if items and None not in numbers:
         return [number for number in numbers if number is not None]
-    return Genotype(_pairs(items), None)
+    return Genotype(_pairs(items))
 
 
 def read_arc(numbers: Sequence[int], names: Sequence[str]) -> list[tuple[str, int]]:
@@ -106,14 +108,14 @@ def _of_text(text: str) -> Any:
     beginning = _BEGINNING.search(text)
     written = text[beginning.start() :] if beginning else text
     try:
-        match ast.parse(written.strip(), mode="eval").body:
+        match parse_expression(written):
             case ast.Call(args=args, keywords=keywords):
                 parts = dict(zip(Genotype._fields, args, strict=False))
-                parts |= {keyword.arg: keyword.value for keyword in keywords}
+                parts |= {str(keyword.arg): keyword.value for keyword in keywords}
                 return Genotype(**{name: _literal(part) for name, part in parts.items()})
             case node:
-                return ast.literal_eval(node)
-    except (SyntaxError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
+                return literal(node)
+    except (ValueError, TypeError):
         raise ValueError(
             f"{text!r:.200} is no text of a recurrent genotype, of pairs or of numbers."
         ) from None
@@ -122,8 +124,8 @@ def _of_text(text: str) -> Any:
 def _literal(node: ast.expr) -> Any:
     match node:
         case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]):
-            return range(*map(ast.literal_eval, args))
-    return ast.literal_eval(node)
+            return range(*map(literal, args))
+    return literal(node)
 
 
 def _pairs(value: Any) -> list[tuple[str, int]]:
