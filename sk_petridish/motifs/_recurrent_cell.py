@@ -171,9 +171,14 @@ class RecurrentCell(DiscreteSpace):
             raise ValueError(f"{self!r} is empty: it needs n_nodes >= 1 and different activations.")
         if self.average not in ("all", "loose_ends"):
             raise ValueError(f"average must be 'all' or 'loose_ends', got {self.average!r}.")
-        known = [one.name for one in registered_operations() if _is_offered(one)]
-        unknown = [name for name in self.activations if name not in known]
+        operations = {one.name: one for one in registered_operations()}
+        unknown = [
+            name
+            for name in self.activations
+            if name not in operations or not _is_offered(operations[name])
+        ]
         if unknown:
+            known = [name for name, one in operations.items() if _is_offered(one)]
             raise ValueError(f"Unknown activations {unknown}; known are {known}.")
 
     def _columns(self) -> dict[str, int]:
