@@ -1,10 +1,12 @@
 """Activation functions made of named functions."""
 
 import csv
+import math
 import os
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,6 +16,7 @@ from small_dishes import make_settings
 
 from sk_petridish.dish import DishBatch, choose_engine, draw_dish
 from sk_petridish.motifs import ACTIVATION_FUNCTIONS, ActivationFunction, SigmoidSlope
+from sk_petridish.motifs.notation._named_functions import DEFINITIONS, FOLDED
 
 IN_TORCH = {
     "identity": lambda x: x,
@@ -47,6 +50,11 @@ IN_TORCH = {
     "lecun_tanh": lambda x: 1.7159 * torch.tanh(2 / 3 * x),
     "soft_clipping": lambda x: 2 * torch.log((1 + torch.exp(x / 2)) / (1 + torch.exp((x - 1) / 2))),
     "aria_2": lambda x: torch.sigmoid(x) ** 1.5,
+    "hard_sigmoid": F.hardsigmoid,
+    "hard_swish": F.hardswish,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
+    "squared_relu": lambda x: F.relu(x) ** 2,
 }
 # What the published table has, by our names; of the others no formula here is the like:
 # they are random, have learned parameters, or jump.
@@ -67,12 +75,85 @@ WITHOUT_FORMULA = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ACTIVATION_FUNCTIONS)
-def test_well_known_functions_are_what_they_are_called(name):
+# What is read besides: names, functions and modules of PyTorch, and arithmetic.
+ALIKE = {
+    "silu": F.silu, "SiLU": F.silu, "nn.SiLU()": F.silu, "torch.nn.SiLU": F.silu,
+    "F.silu(x)": F.silu, "torch.nn.functional.silu(x)": F.silu, "nn.SiLU()(x)": F.silu,
+    "hardswish": F.hardswish, "nn.Hardswish()": F.hardswish, "hardsigmoid(x)": F.hardsigmoid,
+    "celu": F.celu, "CELU(0.5)": lambda x: F.celu(x, 0.5), "LogSigmoid": F.logsigmoid,
+    "leaky_relu(x)": F.leaky_relu, "F.leaky_relu(x, 0.2)": lambda x: F.leaky_relu(x, 0.2),
+    "nn.LeakyReLU(3)(2 * x)": lambda x: F.leaky_relu(2 * x, 3.0), "nn.ReLU6()": F.relu6,
+    "elu(x, 0.5)": lambda x: F.elu(x, 0.5), "nn.Hardtanh(-2, 3)": lambda x: F.hardtanh(x, -2, 3),
+    "nn.Softplus(2)": lambda x: torch.log1p(torch.exp(2 * x)) / 2,
+    "F.softshrink(x, 0.3)": lambda x: F.softshrink(x, 0.3), "torch.tanh": torch.tanh,
+    "torch.clamp(x, -1, 3)": lambda x: x.clamp(-1, 3), "np.clip(x, 0, 3)": lambda x: x.clamp(0, 3),
+    "mish(2*x)": lambda x: F.mish(2 * x), "swish(2) * x": lambda x: 2 * x / (1 + math.exp(-2)),
+    "nn.GELU()(x) + selu(x)": lambda x: F.gelu(x) + F.selu(x),
+    "add(relu(x),swish(x))": lambda x: F.relu(x) + F.silu(x),
+    "max(relu(x),cosh(elu(x)))": lambda x: torch.maximum(F.relu(x), torch.cosh(F.elu(x))),
+    "sum_n(abs(x),swish(x),sigmoid(x))": lambda x: x.abs() + F.silu(x) + torch.sigmoid(x),
+    "prod_n(x, x, x)": lambda x: x**3, "max_n(x)": lambda x: x, "min(x, 1, -x)": lambda x: -x.abs(),
+    "max(x, 0, -1)": F.relu, "maximum(x, sin(x))": lambda x: torch.maximum(x, x.sin()),
+    "minimum(x, -1 + sin(x))": lambda x: torch.minimum(x, x.sin() - 1),
+    "min_n(x, 0)": lambda x: -F.relu(-x),
+    "sub(x, 1)": lambda x: x - 1, "subtract(1, x)": lambda x: 1 - x, "mul(x, 2)": lambda x: 2 * x,
+    "multiply(x, x)": torch.square, "div(1, x)": torch.reciprocal, "divide(x, 4)": lambda x: x / 4,
+    "neg(x)": torch.neg, "negative(x)": torch.neg, "positive(x)": torch.positive,
+    "reciprocal(x)": torch.reciprocal, "square(x)": torch.square, "torch.rsqrt(x)": torch.rsqrt,
+    "zero(x) + x": lambda x: x, "one(x) + x": lambda x: 1 + x, "identity(x)": lambda x: x,
+    "+x": lambda x: x, "- + -x": lambda x: x, "x**2": torch.square, "x**7": lambda x: x**7,
+    "x**0 * x": lambda x: x, "x**-3": lambda x: x**-3.0, "x**0.5": torch.sqrt, "2**x": torch.exp2,
+    "x**-1.5": lambda x: x**-1.5, "(2 * x)**(3 / 2)": lambda x: (2 * x) ** 1.5,
+    "pow(x, 3)": lambda x: x**3, "power(0.5, x)": lambda x: 0.5**x, "e**x": torch.exp,
+    "2**3 * x": lambda x: 8 * x, "pow(abs(x), 2.5)": lambda x: x.abs() ** 2.5,
+    "pi * x": lambda x: torch.pi * x, "math.e + x": lambda x: math.e + x,
+    "0.5*x*(1+tanh(sqrt(2/pi)*(x+0.044715*x**3)))": lambda x: F.gelu(x, approximate="tanh"),
+    "sinh(x)": torch.sinh, "cosh": torch.cosh, "tan(x)": torch.tan, "expm1(x)": torch.expm1,
+    "erfc(x)": torch.erfc, "exp2(x)": torch.exp2, "log(x)": torch.log, "log1p(x)": torch.log1p,
+    "log2(x)": torch.log2, "log10(x)": torch.log10, "torch.asinh(x)": torch.asinh,
+    "arcsinh": torch.asinh, "atan(x)": torch.atan, "arctan(x)": torch.atan, "acosh(x)": torch.acosh,
+    "arccosh(x)": torch.acosh, "atanh(x / 7)": lambda x: torch.atanh(x / 7),
+    "arctanh(x / 7)": lambda x: torch.atanh(x / 7), "x*asinh(x)**2": lambda x: x * x.asinh() ** 2,
+    "atan(x)**2 - x": lambda x: x.atan() ** 2 - x, "softsign": F.softsign,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "function"), (IN_TORCH | ALIKE).items())
+def test_what_is_read_is_what_torch_computes(text, function):
     space = ActivationFunction()
     x = torch.linspace(-6, 6, 241, dtype=torch.float64)
-    ours = space.activation(space.encode([name])[0], x)
-    np.testing.assert_allclose(ours, IN_TORCH[name](x).numpy(), rtol=1e-7, atol=1e-7)
+    X = space.encode([text])
+    expected = function(x).numpy()
+    # Sums of large terms, such as sinh's, are as precise as these.
+    np.testing.assert_allclose(space.activation(X[0], x), expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(space.encode(space.decode(X)), X)
+
+
+def test_every_name_is_read_and_compared():
+    compared = {_spelt(text) for text in IN_TORCH | ALIKE}
+    names = {signature.partition("(")[0] for signature in DEFINITIONS} | {*FOLDED}
+    assert ACTIVATION_FUNCTIONS.keys() == IN_TORCH.keys()
+    for name in names:
+        assert any(_spelt(name) in text for text in compared), name
+
+
+def _spelt(text):
+    return text.lower().replace("_", "")
+
+
+@pytest.mark.parametrize("name", ACTIVATION_FUNCTIONS)
+def test_names_are_functions_of_anything(name):
+    space = ActivationFunction(max_nodes=60)
+    x = torch.linspace(-2, 2, 41, dtype=torch.float64)
+    for text, argument in (("tanh(2 * x)", torch.tanh(2 * x)), ("0.3", torch.full_like(x, 0.3))):
+        (row,) = space.encode([f"x + {name}({text})"])
+        expected = x + IN_TORCH[name](argument)
+        np.testing.assert_allclose(space.activation(row, x), expected, rtol=1e-12, atol=1e-12)
+    assert space.decode(space.encode([f"x + {name}(0.3)"]))[0].count(" ") == 2
+    spellings = [name, name.upper(), name.replace("_", ""), f"torch.{name}", f"{name}(x)"]
+    first, *others = space.encode(spellings)
+    for other in others:
+        np.testing.assert_array_equal(other, first)
 
 
 def test_every_function_of_the_published_table_that_has_a_formula_has_one():
@@ -85,13 +166,16 @@ def test_every_function_of_the_published_table_that_has_a_formula_has_one():
     ActivationFunction().encode(list(OF_THE_TABLE.values()))
 
 
-@pytest.mark.parametrize("name", [*ACTIVATION_FUNCTIONS, "exp(0.5 * x)", "1 / (2 + sin(x))"])
+SMOOTH = ["gelu", "1 / (2 + sin(x))", "atan(x) + asinh(x)", "log(1 + x * x)"]
+
+
+@pytest.mark.parametrize("name", [*{*ACTIVATION_FUNCTIONS} - {*SMOOTH}, "exp(0.5 * x)", *SMOOTH])
 def test_engines_agree(name):
     space = ActivationFunction()
     motifs = [space.blueprint(space.encode([name])[0])]
     auto = choose_engine("auto", motifs, dtype=torch.float64, device="cpu", n_jobs=1)
-    smooth = any(word in name for word in ("gelu", "sin"))
-    assert auto.name == ("torch" if smooth else "numba")
+    # Some functions have no kernel.
+    assert auto.name == ("torch" if name in SMOOTH else "numba")
     reference = choose_engine("torch", motifs, dtype=torch.float64, device="cpu", n_jobs=1)
     batch = DishBatch.stack([draw_dish(make_settings(steps=10), 0)], torch.float64, "cpu")
     results = []
@@ -136,7 +220,43 @@ def test_formulas_that_commute_are_one(one, same):
         ("y", "is unknown"),
         ("__import__('os')", "is unknown"),
         ("x if x else 1", "is unknown"),
-        ("max(x)", "is unknown"),
+        ("max(x)", "'max' is unknown with 1 argument"),
+        ("leaky_relu(x, 1, 2)", "is unknown with 3 arguments"),
+        ("bessel_i0e(x)", "'bessel_i0e' is unknown .* the functions abs, .*, zero"),
+        ("F.relu + x", "is unknown"),
+        ("torch.load(x)", "'torch.load' is unknown"),
+        ("x.tanh()", "is unknown"),
+        ("x.__class__", "is unknown"),
+        ("gelu(x, approximate='tanh')", "is unknown"),
+        ("max(*x)", "is unknown"),
+        ("True * x", "is unknown"),
+        ("1j * x", "is unknown"),
+        ("x // 2", "is unknown"),
+        ("silu()", "is unknown with 0 arguments"),
+        ("nn.SiLU()(x)(x)", "is unknown"),
+        ("", "no formula"),
+        ("x))", "no formula"),
+        ("x\0", "no formula"),
+        ("x**0.3", "the exponent 0.3 is unknown"),
+        ("x**1e300", "exponents are whole or half numbers"),
+        ("x**10**10**10", "exponents are whole or half numbers"),
+        ("x**x", "its base must be a number above 0"),
+        ("(-2)**x", "its base must be a number above 0"),
+        ("x**1000", "has 1999 parts, more than max_nodes=24"),
+        ("mish(" * 50 + "x" + ")" * 50, "has over a billion parts"),
+        ("sinh(" * 150 + "x" + ")" * 150, "parts, more than max_nodes=24"),
+        ("(" * 1000 + "x" + ")" * 1000, "no formula"),
+        ("-" * 40_000 + "x", "nested too deeply"),
+        ("x+" * 20_000 + "x", "nested too deeply"),
+        ("x+" * 10**6 + "x", "2000001 characters, more than"),
+        ("1" * 5000 + " * x", "no formula"),
+        ("1" + "0" * 400 + " * x", "no value"),
+        ("1e999 * x", "no value"),
+        ("pi", "does not depend on x"),
+        ("zero(x)", "does not depend on x"),
+        ("x / zero(x)", "no value"),
+        (5, "a formula is text"),
+        (None, "a formula is text"),
         ("1 + 2", "does not depend on x"),
         ("x / 0", "no value"),
         ("x + sqrt(0 - 1)", "no value"),
@@ -144,8 +264,34 @@ def test_formulas_that_commute_are_one(one, same):
     ],
 )
 def test_what_is_no_formula_is_refused(text, reason):
-    with pytest.raises(ValueError, match=reason):
-        ActivationFunction().encode([text])
+    with pytest.raises(ValueError, match=f"(?s)^Motif 1: .*{reason}"):
+        ActivationFunction().encode(["x", text])
+
+
+WORDS = "x ( ) + - * / ** , . 0.5 2 max tanh nn = ' mish SiLU \\ e pi [ : ~ x(x)".split()
+
+
+@given(parts=st.lists(st.sampled_from([*WORDS, " ", "\n", "lambda "]), max_size=12))
+def test_nonsense_is_refused_by_a_value_error(parts):
+    space = ActivationFunction()
+    try:
+        X = space.encode(["".join(parts)])
+    except ValueError:
+        return
+    np.testing.assert_array_equal(space.encode(space.decode(X)), X)
+
+
+@pytest.mark.parametrize("make", ["x+".__mul__, "abs(".__mul__, "-".__mul__, "x*(2-".__mul__])
+@pytest.mark.parametrize("n", [150, 199, 250, 330, 500])
+def test_deep_formulas_are_refused_or_read(make, n):
+    space = ActivationFunction(max_nodes=2000)
+    text = make(n) + "x"
+    try:
+        X = space.encode([text + text.count("(") * ")"])
+    except ValueError:
+        return
+    assert space.blueprint(X[0])
+    np.testing.assert_array_equal(space.encode(space.decode(X)), X)
 
 
 @pytest.mark.parametrize("max_nodes", [1, 2, 3, 7])
@@ -175,6 +321,44 @@ def test_rows_that_are_no_formula_are_refused():
         full.validate([[good[0], 0.0]])
     with pytest.raises(ValueError, match="Unknown functions"):
         ActivationFunction(functions=("swoosh",)).sample(1)
+
+
+def test_functions_keep_their_numbers():
+    numbered = "x constant sigmoid tanh relu elu softplus abs erf sin cos exp sqrt + - * / max min"
+    space = ActivationFunction()
+    for number, name in enumerate(f"{numbered} log asinh atan".split(), start=1):
+        assert f"{number}: {name}" in space.row_description
+        if name.isalpha() and name not in ("x", "constant", "max", "min"):
+            assert space.encode([f"{name}(x)"])[0, 0] == number
+    # What is drawn has not become more with them.
+    (choices,) = {one.choices for one in space.search_space().values() if hasattr(one, "choices")}
+    assert choices == (0, *range(1, 12), 14, 15, 16, 18, 19)
+    more = ActivationFunction(functions=("atan", "asinh", "log"))
+    drawn = " ".join(more.decode(more.sample(50, 0)))
+    assert all(name in drawn for name in more.functions)
+
+
+@pytest.mark.parametrize("limits", [(0.5, 2.0), (-2.0, -1.0), (2, 3), (-1, 0), (0.123, 0.124)])
+def test_constants_lie_in_any_range(limits):
+    low, high = limits
+    space = ActivationFunction(max_nodes=7, low=low, high=high)
+    X = space.sample(60, random_state=0)
+    wild = np.random.default_rng(0).normal(scale=30, size=X.shape)
+    for rows in (X, space.mutate(X, 0.3, 0), space.crossover(X, X[::-1], 0), space.repair(wild)):
+        np.testing.assert_array_equal(space.repair(rows), rows)
+        np.testing.assert_array_equal(space.encode(space.decode(rows)), rows)
+        assert ((low <= rows[:, 1::2]) & (rows[:, 1::2] <= high)).all()
+    distributions = space.search_space()
+    for row in X:
+        params = dict(zip(distributions, row.tolist(), strict=True))
+        optuna.trial.create_trial(params=params, distributions=distributions, value=0.0)
+
+
+def test_repair_leaves_formulas_alone_whatever_their_constants():
+    space = ActivationFunction()
+    X = space.encode([*ACTIVATION_FUNCTIONS, "exp(9 * x)", "x**3 - 1e10"])
+    np.testing.assert_array_equal(space.repair(X), X)
+    np.testing.assert_array_equal(space.mutate(X, 0.0, 0), X)
 
 
 @given(

@@ -1,6 +1,7 @@
 """Convolutional cells."""
 
 import csv
+import math
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -16,6 +17,8 @@ from sk_petridish.blueprints import SuperNetwork, Widths
 from sk_petridish.motifs import ConvCell
 
 NONE, SKIP, CONV_1, CONV_3, POOL = range(5)
+NAMES = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+FOUR = NAMES[:4]
 
 
 def table():
@@ -205,12 +208,118 @@ def test_what_needs_images_says_so():
             SuperNetwork([blueprint], Widths(3, 4, 2), sample_shape)
 
 
+class Structure:
+    """What AutoDL holds a cell in."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def tostr(self):
+        return self.text
+
+    def __str__(self):
+        return f"Structure(4 nodes with {self.text})"
+
+
+ROWS = st.lists(st.integers(0, 4), min_size=6, max_size=6)
+
+
+@given(row=ROWS)
+def test_neighbours_write_the_same_cell(row):
+    space = ConvCell()
+    names = [NAMES[number] for number in row]
+    (text,) = space.decode([row])
+    lists = [[(names[0], 0)], list(zip(names[1:3], (0, 1), strict=True)),
+             list(zip(names[3:], (0, 1, 2), strict=True))]  # fmt: skip
+    # Edges 0-1, 0-2, 0-3, 1-2, 1-3, 2-3, each by NASLib's own number.
+    of_naslib = (NAMES[1], NAMES[0], NAMES[3], NAMES[2], NAMES[4])
+    integers = tuple(of_naslib.index(names[i]) for i in (0, 1, 3, 2, 4, 5))
+    for motif in (
+        text, f" {text}\n", Structure(text), str(Structure(text)), lists, str(lists),
+        tuple(map(tuple, lists)), [lists[0], lists[1], lists[2][::-1]], integers,
+        list(integers), np.array(integers), torch.tensor(integers), str(integers),
+        str(list(integers)),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(space.encode([motif]), [row])
+
+
+def test_integers_of_naslib_are_its_cells():
+    (cell,) = ConvCell().decode(ConvCell().encode([(4, 0, 3, 1, 4, 3)]))
+    assert cell == (
+        "|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|nor_conv_1x1~2|"
+    )
+
+
+@given(row=st.lists(st.integers(0, 3), min_size=6, max_size=6))
+def test_strings_of_transnas_bench_are_rows(row):
+    digits = "".join(map(str, row))
+    text = f"64-41414-{digits[0]}_{digits[1:3]}_{digits[3:]}"
+    for space in (ConvCell(), ConvCell(operations=FOUR)):
+        np.testing.assert_array_equal(space.encode([text]), [row])
+        # The skeleton is no part of the cell.
+        np.testing.assert_array_equal(space.encode([text.replace("41414", "111")]), [row])
+
+
+@given(row=ROWS, order=st.permutations(range(5)))
+def test_operations_number_rows_and_nothing_else(row, order):
+    space = ConvCell(n_cells=1, operations=tuple(NAMES[number] for number in order))
+    (cell,) = ConvCell().decode([row])
+    (other,) = space.encode([cell])
+    assert space.decode([other]) == [cell]
+    assert space.blueprint(other) == ConvCell(n_cells=1).blueprint(row)
+    assert space.graph(other) == ConvCell(n_cells=1).graph(row)
+
+
+def test_the_cells_without_pooling():
+    space = ConvCell(operations=FOUR)
+    assert math.prod(len(one.choices) for one in space.search_space().values()) == 4096
+    X = space.sample(500, random_state=0)
+    assert not any("pool" in cell for cell in space.decode(X))
+    assert space.mutate(X, 0.5, random_state=0).max() == 3
+    assert space.repair([[9.0] * 6]).max() == 3
+    with pytest.raises(ValueError, match="edge_2_3=4, which must be a whole number from 0 to 3"):
+        space.validate([[0, 0, 0, 0, 0, 4]])
+    with pytest.raises(ValueError, match=r"Motif 1: .* has no operations \['avg_pool_3x3'\]"):
+        space.encode([space.decode(X)[0], (4, 0, 3, 1, 4, 3)])
+    assert repr(ConvCell()) == "ConvCell()"
+    for names in (("none", "none"), ()):
+        with pytest.raises(ValueError, match="different operations"):
+            ConvCell(operations=names).sample(1)
+    with pytest.raises(ValueError, match=r"Unknown operations \['max_pool_3x3'\]; known are"):
+        ConvCell(operations=("none", "max_pool_3x3")).search_space()
+
+
 @pytest.mark.parametrize(
-    "cell", ["", "|none~0|", "|swoosh~0|+|none~0|none~1|+|none~0|none~1|none~2|"]
+    ("cell", "reason"),
+    [
+        ("", "no cell of NAS-Bench-201"),
+        ("|none~0|", "no cell of NAS-Bench-201"),
+        ("|swoosh~0|+|none~0|none~1|+|none~0|none~1|none~2|", "no cell of NAS-Bench-201"),
+        ("64-12414-basic", "macro network of TransNAS-Bench-101"),
+        ("64-1234-basic", "macro network of TransNAS-Bench-101"),
+        ("64-41414-1_02_334", "other digits than 0 to 3"),
+        ("64-41414-1_02_33", "no cell of NAS-Bench-201"),
+        ("64-41414-102333", "no cell of NAS-Bench-201"),
+        ((4, 0, 3, 1, 4), "no cell of NAS-Bench-201"),
+        ((5, 0, 3, 1, 4, 3), "other numbers than 0 to 4"),
+        ((-1, 0, 3, 1, 4, 3), "other numbers than 0 to 4"),
+        ("(4, 0, 3, 1, 4, 9)", "other numbers than 0 to 4"),
+        (np.array([4.0, 0, 3, 1, 4, 3]), "Rows of X are motifs already"),
+        (range(10**12), "no cell of NAS-Bench-201"),
+        (5, "no cell of NAS-Bench-201"),
+        (None, "no cell of NAS-Bench-201"),
+        ("'none'", "no cell of NAS-Bench-201"),
+        ("(" * 10_000, "no cell of NAS-Bench-201"),
+        ("__import__('os')", "no cell of NAS-Bench-201"),
+        ([[("none", 0)], [("none", 0)], [("none", 0)]], "no cell of NAS-Bench-201"),
+        ([[("none", 0)], [("none", 0)] * 2, [("none", i) for i in range(3)]], "no cell of"),
+        ([[("none", 1)], [("none", 0)] * 2, [("none", i) for i in range(3)]], "no cell of"),
+        ([("none", 0), [("none", 0)] * 2, 3], "no cell of NAS-Bench-201"),
+    ],
 )
-def test_what_is_no_cell_is_refused(cell):
-    with pytest.raises(ValueError, match=r"no cell of NAS-Bench-201"):
-        ConvCell().encode([cell])
+def test_what_is_no_cell_is_refused_by_its_number(cell, reason):
+    with pytest.raises(ValueError, match=f"(?s)^Motif 1: .*{reason}"):
+        ConvCell().encode([(0, 0, 0, 0, 0, 0), cell])
 
 
 def test_rows_are_numbers_of_operations():

@@ -25,6 +25,7 @@ _CELL = RecurrentCell(n_nodes=2)
 MORE = {
     SigmoidSlope: [SigmoidSlope(), SigmoidSlope(3)],
     RecurrentCell: [RecurrentCell(), RecurrentCell(8, gated=False, average="loose_ends")],
+    ConvCell: [ConvCell(), ConvCell(2, ("nor_conv_3x3", "skip_connect", "none"))],
     ModuleMotif: [OF_MODULES],
     ProductSpace: [
         ProductSpace({"normal": ConvCell(n_cells=1), "reduce": ConvCell(n_cells=1)}),
@@ -114,7 +115,7 @@ EMPTY = {
     "ActivationFunction": [{"low": 2.0, "high": 1.0}, {"max_nodes": 0}],
     "RecurrentCell": [{"n_nodes": 0}, {"activations": ()}],
     "RecurrentGraph": [{"max_nodes": 0}],
-    "ConvCell": [{"n_cells": 0}],
+    "ConvCell": [{"n_cells": 0}, {"operations": ()}],
     "ModuleMotif": [{"distributions": {}}],
     "ProductSpace": [{"spaces": {}}, {"spaces": {"part": SigmoidSlope(n_slopes=0)}}],
 }

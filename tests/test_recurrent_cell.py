@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -9,11 +10,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sk_petridish.blueprints import Operation, temporary_operations
 from sk_petridish.motifs import PUBLISHED_CELLS, RecurrentCell
 
+Genotype = namedtuple("Genotype", ["recurrent", "concat"])
 NAO = "0 1 0 1 1 1 3 0 4 1 4 1 5 1 1 1 7 1 1 1 1 2"
 NAO_WS = "0 1 1 1 2 2 1 2 4 1 4 1 4 1 7 1 8 2 1 0 4 1"
 ENAS_AFTER_ITS_ROOT = "0 0 1 1 2 1 2 0 2 0 5 1 1 0 6 1 8 1 8 1 8 1"
+
+
+ENAS = f"0 {ENAS_AFTER_ITS_ROOT}"
 
 
 def n_parameters(space, pairs, n_inputs, n_hidden, n_outputs):
@@ -250,3 +256,126 @@ def test_loose_ends_are_what_no_node_reads():
     )
     (mean,) = (node for node in blueprint.nodes if node.operation == "mean")
     assert len(mean.inputs) == 2
+
+
+@given(
+    seed=st.integers(0, 1000),
+    n_nodes=st.integers(1, 12),
+    average=st.sampled_from(["all", "loose_ends"]),
+    before=st.sampled_from(["", "DARTS_V9 = ", "11/25 10:00:00 AM INFO genotype = "]),
+)
+def test_genotypes_and_their_text_are_cells(seed, n_nodes, average, before):
+    space = RecurrentCell(n_nodes, average=average)
+    X = space.sample(1, random_state=seed)
+    (pairs,) = space.decode(X)
+    read = {previous for _, previous in pairs}
+    ends = [i for i in range(1, n_nodes + 1) if average == "all" or i not in read]
+    concat = range(1, n_nodes + 1) if len(ends) == n_nodes else ends
+    genotype = Genotype(pairs, concat)
+    for motif in (
+        pairs,
+        str(pairs),
+        np.array(pairs, dtype=object),
+        genotype,
+        Genotype(tuple(pairs), None),
+        Genotype(pairs, ends[::-1]),
+        f"{before}{genotype}\n",
+        f"genotypes.Genotype(recurrent = {pairs},\n  concat = {ends})",
+        f"Genotype({pairs}, {concat})",
+        f"Genotype(recurrent={pairs})",
+    ):
+        np.testing.assert_array_equal(space.encode([motif]), X)
+
+
+@given(seed=st.integers(0, 1000), n_nodes=st.integers(1, 12))
+def test_arcs_are_cells(seed, n_nodes):
+    space = RecurrentCell(n_nodes, average="loose_ends")
+    X = space.sample(1, random_state=seed)
+    # The activations have ENAS's order in this space.
+    arc = [0, *X[0].astype(int).tolist()]
+    text = " ".join(map(str, arc))
+    for motif in (arc, tuple(arc), np.array(arc), torch.tensor(arc), text, str(arc)):
+        np.testing.assert_array_equal(space.encode([motif]), X)
+    np.testing.assert_array_equal(space.from_string([text, text[2:]]), [X[0], X[0]])
+
+
+def test_the_published_arc_is_the_published_cell():
+    space = RecurrentCell(average="loose_ends")
+    np.testing.assert_array_equal(space.encode([ENAS]), space.encode([PUBLISHED_CELLS["ENAS"]]))
+    # Whatever numbers the space gives to activations.
+    other = RecurrentCell(activations=("relu", "elu", "tanh"), average="loose_ends")
+    assert other.decode(other.encode([ENAS])) == space.decode(space.encode([ENAS]))
+
+
+DARTS = list(PUBLISHED_CELLS["DARTS_V2"])
+
+
+@pytest.mark.parametrize(
+    ("motif", "reason"),
+    [
+        (DARTS[:5], "A cell has 5 nodes, the space n_nodes=8"),
+        (Genotype(DARTS, range(1, 8)), r"its concat, but average='all' takes the mean of \[1, 2,"),
+        (Genotype(DARTS, range(10**30)), "concat has more than"),
+        (Genotype(DARTS, [1.5]), "a list of integers"),
+        (Genotype(DARTS, 3), "a concat must be a list"),
+        (f"Genotype(recurrent={DARTS}, concat=range(2, 9))", r"the nodes \[2, 3"),
+        ("Genotype(normal=[('skip_connect', 0)], normal_concat=range(2, 6))", "no text of"),
+        ("Genotype(recurrent=open('x'))", "no text of"),
+        ("__import__('os').getcwd()", "no text of"),
+        ("", "no text of"),
+        ("(" * 10_000, "no text of"),
+        ("-" * 100_000 + "1", "no text of"),
+        ("[('relu', 0)", "no text of"),
+        (None, "must be a list"),
+        ({"recurrent": DARTS}, "must be a list"),
+        ([*DARTS[:7], ("relu", 8)], r"Node 8 is \('relu', 8\)"),
+        ([*DARTS[:7], ("relu", -1)], r"Node 8 is \('relu', -1\)"),
+        ([*DARTS[:7], ("relu", 0.5)], "Node 8 is"),
+        ([*DARTS[:7], (0, "relu")], "Node 8 is"),
+        ([*DARTS[:7], "relu"], "Node 8 is"),
+        ([*DARTS[:7], None], "Node 8 must be"),
+        ([*DARTS[:7], ("selu", 0)], r"Unknown activations \['selu'\]; the space has"),
+        (17 * "9 ", "the numbers 0 to 3"),
+        ("1" + 16 * " 0", "The activation of node 0 is relu, and in this space always tanh"),
+        ("0 1" + 15 * " 0", "Node 1 is"),
+        (16 * [0], "A cell has 16 numbers; with n_nodes=8 it has 17"),
+        (ENAS, "A cell has 23 numbers; with n_nodes=8 it has 17"),
+    ],
+)
+def test_what_is_no_genotype_is_refused_by_its_number(motif, reason):
+    with pytest.raises(ValueError, match=f"^Motif 2: .*{reason}"):
+        RecurrentCell(8).encode([DARTS, DARTS, motif])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"1 {ENAS_AFTER_ITS_ROOT}", "The activation of node 0 is relu"),
+        (ENAS[:-4], "A cell has 21 numbers; with n_nodes=11 it has 22 or 23"),
+        (f"{ENAS} 0", "A cell has 24 numbers"),
+        (f"{ENAS[:-1]}4", "the numbers 0 to 3"),
+        (f"{ENAS[:-3]}11 0", "Node 11 is"),
+        ("a", "invalid literal"),
+    ],
+)
+def test_what_is_no_arc_is_refused_by_its_number(text, reason):
+    with pytest.raises(ValueError, match=f"^Cell 1: .*{reason}"):
+        RecurrentCell().from_string([ENAS, text])
+
+
+@pytest.mark.parametrize("name", ["banana", "linear", "scale", "sum", "batch_norm", "conv"])
+def test_unknown_activations_are_refused_by_the_space(name):
+    space = RecurrentCell(activations=("tanh", name))
+    for call in (lambda: space.sample(1), lambda: space.encode([DARTS]), space.search_space):
+        with pytest.raises(
+            ValueError, match=rf"Unknown activations \['{name}'\]; known are .*'elu'"
+        ):
+            call()
+
+
+def test_activations_of_ones_own_are_known_while_they_are_registered():
+    space = RecurrentCell(n_nodes=2, activations=("tanh", "test_sinc"))
+    with temporary_operations(Operation("test_sinc", torch.sinc, is_activation=True)):
+        assert space.blueprint([0, 1, 0, 0])
+    with pytest.raises(ValueError, match="test_sinc"):
+        space.sample(1)

@@ -139,6 +139,21 @@ def test_another_order_and_other_names_mean_the_same(seed):
     assert space.canonical_keys([first]) == space.canonical_keys([second])
 
 
+@given(
+    seed=st.integers(0, 500),
+    ending=st.sampled_from(["_act", "_0", "_sum1", "a", "_"]),
+    beginning=st.sampled_from(["h_new_", "h_new_0", "h_new_12", "h_prev_1_"]),
+)
+def test_inner_nodes_may_be_called_after_states(seed, ending, beginning):
+    space = RecurrentGraph()
+    (recipe,) = space.decode(space.sample(1, random_state=seed))
+    inner = [name for name in recipe if not name.startswith("h_new_")]
+    names = {name: f"{beginning}{i}x{ending}" for i, name in enumerate(inner)}
+    first, second = space.encode([recipe, json.dumps(renamed(recipe, names))])
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(space.encode(space.decode([first])), [first])
+
+
 @given(seed=st.integers(0, 500))
 def test_random_mutated_and_crossed_graphs_are_graphs(seed):
     space = RecurrentGraph(max_nodes=8)
@@ -185,6 +200,27 @@ def test_what_is_no_graph_is_refused(change, reason):
     space.encode([elman])
     with pytest.raises(ValueError, match=reason):
         space.encode([elman, elman | change])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        (5, "dictionary of nodes"),
+        ("[1]", "dictionary of nodes"),
+        ("{", "Expecting"),
+        ("[" * 100_000, "no deeper"),
+        ({"a": {"op": "linear"}}, "node 'a' must have"),
+        ({"a": {"op": "linear", "input": "x"}}, "a list of names"),
+        ({"a": {"op": ["linear"], "input": ["x"]}}, "node 'a' must have"),
+        ({1: {"op": "linear", "input": ["x", "h_prev_0"]}}, "node 1 must have"),
+        ({"h_prev_0": {"op": "linear", "input": ["x", "x"]}}, "the name 'h_prev_0'"),
+        ({"h_new_0_": {"op": "linear", "input": ["x", "x"]}}, r"got \[\]"),
+        ({"h_new_00": {"op": "linear", "input": ["x", "x"]}}, "without a gap"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(recipe, reason):
+    with pytest.raises(ValueError, match=f"(?s)Motif 1: .*{reason}"):
+        RecurrentGraph().encode([LSTM, recipe])
 
 
 def test_rows_that_are_no_graph_are_refused():

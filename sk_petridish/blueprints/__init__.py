@@ -20,6 +20,7 @@ from ._operations import (
     SampleShape,
     get_operation,
     register_operation,
+    registered_operations,
     temporary_operations,
 )
 from ._shapes import DataKind, data_kind
@@ -52,5 +53,6 @@ __all__ = [
     "data_kind",
     "get_operation",
     "register_operation",
+    "registered_operations",
     "temporary_operations",
 ]

@@ -254,6 +254,23 @@ def get_operation(name: str) -> Operation:
         raise ValueError(f"Unknown operation {name!r}; registered are: {known}.") from None
 
 
+def registered_operations() -> tuple[Operation, ...]:
+    """Return what blueprints may name.
+
+    Returns
+    -------
+    tuple of Operation
+        All that are registered now, in the order in which they were.
+
+    Examples
+    --------
+    >>> from sk_petridish.blueprints import registered_operations
+    >>> [one.name for one in registered_operations() if one.arity == 3]
+    ['blend', 'highway']
+    """
+    return tuple(_REGISTRY.values())
+
+
 def _times(x: Tensor, weight: Tensor) -> Tensor:
     """Multiply the last axis by a matrix, whatever axes of positions lie before it."""
     batch = weight.ndim - 2
@@ -483,6 +500,9 @@ register_operation(Operation("abs", torch.abs, is_activation=True))
 register_operation(Operation("erf", torch.erf, is_activation=True))
 register_operation(Operation("sin", torch.sin, is_activation=True))
 register_operation(Operation("cos", torch.cos, is_activation=True))
+register_operation(Operation("log", torch.log, is_activation=True))
+register_operation(Operation("asinh", torch.asinh, is_activation=True))
+register_operation(Operation("atan", torch.atan, is_activation=True))
 register_operation(Operation("identity", _identity))
 register_operation(Operation("zero", _zero))
 register_operation(Operation("scale", _scale, parameters=("factor",)))

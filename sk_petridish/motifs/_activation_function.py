@@ -15,59 +15,29 @@ from sk_petridish.blueprints import Blueprint, BlueprintBuilder, canonical
 from ._base import Motifs, MotifSpace, map_numbered
 from ._graph import activation_of
 from .notation._expressions import (
-    BINARY,
     CONSTANT,
-    UNARY,
     VARIABLE,
     Formula,
     add_formula,
     arity,
+    number,
     numbers_of,
-    parse,
 )
+from .notation._formula_text import parse
 from .recommended._paper import PAPER
 from .recommended._sigmoid_slope import SIGMOID_SLOPE, SIGMOID_SLOPE_BANK
 
-# Numbered from 1; 0 is nothing. New ones go to the end: rows must keep their meaning.
-_FUNCTIONS = (None, VARIABLE, CONSTANT, *UNARY, *BINARY)
-_NUMBERS = {name: number for number, name in enumerate(_FUNCTIONS) if name}
 # Of at most linear growth and defined everywhere.
-_TAME = (*(name for name in UNARY if name not in ("exp", "sqrt")), "+", "-", "*", "max", "min")
-_HARD_SIGMOID = "min(1, max(0, 0.5 * x + 0.5))"
-_TO_TWO = "max(min(x, 2), -2)"
-
-ACTIVATION_FUNCTIONS: dict[str, str] = {
-    "identity": "x",
-    "sigmoid": "sigmoid(x)",
-    "tanh": "tanh(x)",
-    "relu": "relu(x)",
-    "relu6": "min(relu(x), 6)",
-    "leaky_relu": "max(x, 0.01 * x)",
-    "elu": "elu(x)",
-    "selu": "1.0507009873554805 * (relu(x) + 1.6732632423543772 * elu(min(x, 0)))",
-    "softplus": "softplus(x)",
-    "log_sigmoid": "-softplus(-x)",
-    "softsign": "x / (1 + abs(x))",
-    "hard_tanh": "max(min(x, 1), -1)",
-    "softshrink": "x - max(min(x, 0.5), -0.5)",
-    "tanhshrink": "x - tanh(x)",
-    "swish": "x * sigmoid(x)",
-    "e_swish": "1.75 * x * sigmoid(x)",
-    "mish": "x * tanh(softplus(x))",
-    "gelu": "x * (0.5 + 0.5 * erf(0.7071067811865476 * x))",
-    "elish": "elu(x) * sigmoid(x)",
-    "hard_elish": f"elu(x) * {_HARD_SIGMOID}",
-    "bent_identity": "0.5 * (sqrt(x * x + 1) - 1) + x",
-    "sqnl": f"{_TO_TWO} - 0.25 * ({_TO_TWO} * abs({_TO_TWO}))",
-    "isru": "x / sqrt(1 + x * x)",
-    "isrlu": "relu(x) + min(x, 0) / sqrt(1 + min(x, 0) * min(x, 0))",
-    "flatten_t_swish": "relu(x) * sigmoid(x) - 0.2",
-    "weighted_tanh": "tanh(1.7145 * x)",
-    "lecun_tanh": "1.7159 * tanh(0.6666666666666666 * x)",
-    "soft_clipping": "2 * (softplus(0.5 * x) - softplus(0.5 * (x - 1)))",
-    "aria_2": "sigmoid(x) * sqrt(sigmoid(x))",
-}
-"""Well-known activation functions, by names that :meth:`ActivationFunction.encode` knows."""
+_TAME = (
+    *("sigmoid", "tanh", "relu", "elu", "softplus", "abs", "erf", "sin", "cos"),
+    *("+", "-", "*", "max", "min"),
+)
+# Numbered from 1; 0 is nothing. New ones go to the end: rows must keep their meaning.
+_FUNCTIONS = (
+    *(None, VARIABLE, CONSTANT, "sigmoid", "tanh", "relu", "elu", "softplus", "abs", "erf", "sin"),
+    *("cos", "exp", "sqrt", "+", "-", "*", "/", "max", "min", "log", "asinh", "atan"),
+)
+_NUMBERS = {name: number for number, name in enumerate(_FUNCTIONS) if name}
 
 
 class ActivationFunction(MotifSpace):
@@ -75,12 +45,15 @@ class ActivationFunction(MotifSpace):
 
     The network has two hidden layers with the same activation, as that of section 4.1. A
     formula is made of ``x``, numbers, ``+ - * /``, ``max``, ``min``, and the functions
-    sigmoid, tanh, relu, elu, softplus, abs, erf, sin, cos, exp and sqrt.
+    sigmoid, tanh, relu, elu, softplus, abs, erf, sin, cos, exp, sqrt, log, asinh and atan.
 
     A row is the formula in prefix order: for each of ``max_nodes`` places the number of a
     function, and a constant, which counts only where the function is one. Its notation is the
-    formula as text, such as ``"x * sigmoid(x)"``, or a name of ``ACTIVATION_FUNCTIONS``, such
-    as ``"swish"``.
+    formula as text, such as ``"x * sigmoid(x)"``. Text may use all that can be written as such a
+    formula: the names of ``ACTIVATION_FUNCTIONS`` as functions, ``"swish(2 * x)"``; PyTorch's
+    names and modules, ``"F.silu(x)"`` or ``"nn.LeakyReLU(0.2)"``; arithmetic as functions,
+    ``"sum_n(abs(x), swish(x), 1)"``; powers with whole and half exponents, ``"x**2"``; and a
+    function alone, ``"torch.tanh"``.
 
     Parameters
     ----------
@@ -91,8 +64,8 @@ class ActivationFunction(MotifSpace):
         are defined everywhere and grow no faster than their arguments. Formulas with others
         can be evaluated all the same.
     low, high : float, default=-2.0 and 2.0
-        The range of constants that is sampled, searched and repaired to; any finite
-        constant can be evaluated.
+        The range of constants that is sampled and searched; any finite constant can be
+        evaluated.
 
     See Also
     --------
@@ -102,11 +75,15 @@ class ActivationFunction(MotifSpace):
     -----
     Formulas that differ in the order of what commutes are one motif; those that are equal
     by other rules of arithmetic remain different. The recommended settings are those of
-    :class:`SigmoidSlope`.
+    :class:`SigmoidSlope`. Names that PyTorch has, too, mean what they mean there: the
+    ``hard_sigmoid`` is that of slope 1/6.
 
-    Random formulas are small most often. Repair rounds and clips the numbers of functions and
-    clips constants; what is missing from a formula becomes x, and what is superfluous goes; a
-    number without a value becomes 1, and if nothing depends on x, the formula becomes x.
+    Random formulas are small most often. Repair leaves formulas alone, whatever their
+    constants. Otherwise it rounds the numbers of functions, clips them to the last that is
+    searched, and clips constants; what is missing from a formula becomes x, and what is
+    superfluous goes; a number without a value becomes 1, and if nothing depends on x, the
+    formula becomes x. The constant of a place that has none is 0, or the nearest number of a
+    range without 0.
 
     References
     ----------
@@ -123,6 +100,8 @@ class ActivationFunction(MotifSpace):
     >>> mish, same, leaky = space.canonical_keys(X)
     >>> mish == same, mish == leaky
     (True, False)
+    >>> space.decode(space.encode(["F.silu(x)", "add(relu(x), swish(x))", "x**2 - atan(x)"]))
+    ['x * sigmoid(x)', 'relu(x) + (x * sigmoid(x))', '(x * x) - atan(x)']
     """
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": SIGMOID_SLOPE, "paper": PAPER}
@@ -159,7 +138,15 @@ class ActivationFunction(MotifSpace):
             raise ValueError(f"Unknown functions {sorted(unknown)}; known are {list(_NUMBERS)}.")
 
     def _check(self, rows: Motifs) -> None:
-        map_numbered("Row", _check, rows)
+        map_numbered("Row", self._check_row, rows)
+
+    def _check_row(self, row: Motifs) -> None:
+        _check(row, self._unused)
+
+    @property
+    def _unused(self) -> float:
+        """The constant of a place that has none: 0, or the nearest number in range."""
+        return float(np.clip(0.0, self.low, self.high))
 
     def _blueprint(self, row: Motifs) -> Blueprint:
         formula = _formula(row)
@@ -196,13 +183,17 @@ class ActivationFunction(MotifSpace):
         return activation_of(self._blueprint(self._checked(row)), x)
 
     def _search_space(self) -> dict[str, BaseDistribution]:
-        names = (VARIABLE, CONSTANT, *self.functions)
-        choices = (0, *sorted(_NUMBERS[name] for name in names))
+        choices = self._choices()
         distributions: dict[str, BaseDistribution] = {}
         for place in range(self.max_nodes):
             distributions[f"function_{place}"] = CategoricalDistribution(choices)
             distributions[f"constant_{place}"] = FloatDistribution(self.low, self.high)
         return distributions
+
+    def _choices(self) -> tuple[int, ...]:
+        """Return the numbers of what is searched."""
+        names = (VARIABLE, CONSTANT, *self.functions)
+        return (0, *sorted(_NUMBERS[name] for name in names))
 
     def _n_columns(self) -> int:
         return 2 * self.max_nodes
@@ -220,35 +211,40 @@ class ActivationFunction(MotifSpace):
             if generator.random_sample() < 0.8:
                 return Formula(VARIABLE)
             value = round(generator.uniform(self.low, self.high), 2)
-            return Formula(CONSTANT, value=value)
+            return number(min(max(value, self.low), self.high))
         function = self.functions[generator.randint(len(self.functions))]
         parts = tuple(self._draw(generator, depth - 1) for _ in range(arity(function)))
         return Formula(function, parts)
 
-    def _encode(self, motif: str) -> list[float]:
-        return self._encode_formula(parse(ACTIVATION_FUNCTIONS.get(motif, motif)))
-
-    def _encode_formula(self, formula: Formula) -> list[float]:
-        parts = list(formula.in_prefix_order())
-        if len(parts) > self.max_nodes:
-            raise ValueError(
-                f"{formula} has {len(parts)} parts, more than max_nodes={self.max_nodes}."
-            )
-        return self._write(parts)
+    def _encode(self, motif: Any) -> list[float]:
+        formula = parse(motif, self.max_nodes)
+        _check_formula(formula)
+        return self._write(list(formula.in_prefix_order()))
 
     def _write(self, parts: Sequence[Formula]) -> list[float]:
-        row = [x for part in parts for x in (_NUMBERS[part.function], part.value)]
-        return row + [0.0] * (2 * self.max_nodes - len(row))
+        row = []
+        for part in parts:
+            value = part.value if part.function == CONSTANT else self._unused
+            row += [_NUMBERS[part.function], value]
+        return row + [0.0, self._unused] * (self.max_nodes - len(parts))
 
     def _decode(self, row: Motifs) -> str:
         return str(_formula(row))
 
     def _repair(self, rows: Motifs) -> Motifs:
-        rows = rows.copy()
-        rows[:, ::2] = np.clip(np.round(rows[:, ::2]), 0, len(_FUNCTIONS) - 1)
-        rows[:, 1::2] = np.clip(rows[:, 1::2], self.low, self.high)
-        mended = [self._encode_formula(_mended(row)) for row in rows]
-        return np.reshape(mended, rows.shape)
+        return np.reshape([self._repair_row(row) for row in rows], rows.shape)
+
+    def _repair_row(self, row: Motifs) -> ArrayLike:
+        try:
+            self._check_row(row)
+        except ValueError:
+            numbers = np.clip(np.round(row[::2]), 0, max(self._choices()))
+            constants = np.clip(row[1::2], self.low, self.high)
+            # The number for what has no value: 1, or the nearest in range that is not 0.
+            one = float(np.clip(1.0, self.low, self.high)) or self.low
+            mended = _mended(np.column_stack([numbers, constants]), number(one))
+            return self._write(list(mended.in_prefix_order()))
+        return row  # with constants out of range, too
 
 
 def _formula(row: Motifs) -> Formula:
@@ -257,18 +253,18 @@ def _formula(row: Motifs) -> Formula:
 
 
 def _build(places: Iterator[Sequence[float]]) -> Formula:
-    number, value = next(places, (math.nan, 0.0))
-    if math.isnan(number):
+    function, value = next(places, (math.nan, 0.0))
+    if math.isnan(function):
         raise ValueError("the formula is longer than the row.")
-    name = _FUNCTIONS[int(number)]
+    name = _FUNCTIONS[int(function)]
     if name is None:
         raise ValueError("an argument is missing.")
     if name == CONSTANT:
-        return Formula(CONSTANT, value=value)
+        return number(value)
     return Formula(name, tuple(_build(places) for _ in range(arity(name))))
 
 
-def _check(row: Motifs) -> None:
+def _check(row: Motifs, unused: float) -> None:
     """Raise ValueError unless a row is a formula and nothing else."""
     numbers, constants = row[::2], row[1::2]
     if (numbers != np.round(numbers)).any() or not (
@@ -276,43 +272,51 @@ def _check(row: Motifs) -> None:
     ).all():
         raise ValueError(f"functions have whole numbers from 0 to {len(_FUNCTIONS) - 1}.")
     formula = _formula(row)
-    # One formula has one row: whatever is not read is 0.
-    n_parts = sum(1 for _ in formula.in_prefix_order())
-    if numbers[n_parts:].any() or constants[numbers != _NUMBERS[CONSTANT]].any():
-        raise ValueError("there are numbers that mean nothing, and must be 0.")
+    # One formula has one row: whatever is not read has one value.
+    if (
+        numbers[formula.n_parts :].any()
+        or (constants[numbers != _NUMBERS[CONSTANT]] != unused).any()
+    ):
+        raise ValueError(
+            f"there are numbers that mean nothing: functions must be 0, constants {unused:g}."
+        )
+    _check_formula(formula)
+
+
+def _check_formula(formula: Formula) -> None:
+    """Raise ValueError unless a formula is a function of x."""
     if not formula.uses_x:
         raise ValueError(f"{formula} does not depend on x.")
     if not all(map(math.isfinite, numbers_of(formula))):
         raise ValueError(f"a number in {formula} has no value.")
 
 
-def _mended(row: Motifs) -> Formula:
-    """Make a formula of a row in range."""
-    places = iter(row.reshape(-1, 2).tolist())
-    left = len(row) // 2  # places that are not yet taken, or promised to an argument
+def _mended(table: Motifs, one: Formula) -> Formula:
+    """Make a formula of numbers in range; ``one`` stands for a number without a value."""
+    places = iter(table.tolist())
+    left = len(table)  # places that are not yet taken, or promised to an argument
 
     def build() -> Formula:
         nonlocal left
-        number, value = next(places)
-        name = _FUNCTIONS[int(number)] or VARIABLE
+        function, value = next(places)
+        name = _FUNCTIONS[int(function)] or VARIABLE
         # Every place taken is one less for arguments promised before.
         if arity(name) > left:
             name = VARIABLE
         if name == CONSTANT:
-            return Formula(CONSTANT, value=value)
+            return number(value)
         left -= arity(name)
-        return _valued(Formula(name, tuple(build() for _ in range(arity(name)))))
+        return _valued(Formula(name, tuple(build() for _ in range(arity(name)))), one)
 
     left -= 1
     formula = build()
     return formula if formula.uses_x else Formula(VARIABLE)
 
 
-def _valued(formula: Formula) -> Formula:
+def _valued(formula: Formula, one: Formula) -> Formula:
     """Replace a number that has no value."""
     if all(map(math.isfinite, numbers_of(formula))):
         return formula
-    one = Formula(CONSTANT, value=1.0)
     if not formula.uses_x:
         return one
     return Formula(formula.function, (formula.arguments[0], one))  # a division by zero

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -12,13 +11,10 @@ from sk_petridish.blueprints import Blueprint, BlueprintBuilder, Node, canonical
 from ._base import DataKind, Motifs
 from ._discrete import DiscreteSpace
 from ._graph import MotifEdge, MotifGraph
+from .notation._conv_cells import EDGES, OPERATIONS, Names, read_conv_cell, write_conv_cell
 from .recommended._conv_cell import CONV, CONV_BANK, CONV_ZERO_COST
 from .recommended._paper import PAPER
 
-_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
-# From and to which of the four feature maps, in the order of the strings.
-_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-_EDGE = re.compile(r"(\w+)~(\d)")
 # The weights of an operation that has some.
 _CONVOLUTIONS = {"nor_conv_1x1": "project", "nor_conv_3x3": "conv_3x3"}
 
@@ -34,14 +30,24 @@ class ConvCell(DiscreteSpace):
 
     A row has a number for each edge, in the order 0-1, 0-2, 1-2, 0-3, 1-3, 2-3. Its notation is
     the benchmark's: ``"|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"``.
+    :meth:`encode` reads the same cells in others' notations, too: strings of
+    TransNAS-Bench-101 [2]_, ``"64-41414-1_02_333"``; AutoDL's lists of pairs, three of them; and
+    NASLib's six integers, ``(4, 0, 3, 1, 4, 3)``.
 
     Parameters
     ----------
     n_cells : int, default=3
         Cells in a network.
+    operations : tuple of str, default=("none", "skip_connect", ..., "avg_pool_3x3")
+        Names of the operations that rows number: some of NAS-Bench-201's five, in any
+        order. All but pooling are those of TransNAS-Bench-101, which has 4,096 cells.
 
     Notes
     -----
+    NASLib numbers operations and edges in an order of its own. Whatever six integers
+    :meth:`encode` is given are read so: rows are motifs already, and are not encoded. Of a
+    string of TransNAS-Bench-101, width and skeleton (``64-41414``) are not part of the cell.
+
     Edges that lead nowhere or come from nothing are left out of the network, and cells that
     differ only in them, or in the numbers of the maps between, are one:
     :meth:`canonical_keys` knows them. The networks of the benchmark have three stages of five
@@ -51,6 +57,8 @@ class ConvCell(DiscreteSpace):
     ----------
     .. [1] X. Dong and Y. Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural
        Architecture Search", 2020, https://arxiv.org/abs/2001.00326
+    .. [2] Y. Duan et al., "TransNAS-Bench-101: Improving Transferability and Generalizability
+       of Cross-Task Neural Architecture Search", 2021, https://arxiv.org/abs/2105.11871
 
     Examples
     --------
@@ -62,6 +70,14 @@ class ConvCell(DiscreteSpace):
     array([[3., 0., 3., 1., 0., 4.]])
     >>> space.decode(X) == [cell]
     True
+    >>> space.decode(space.encode([(4, 0, 3, 1, 4, 3)]))
+    ['|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|nor_conv_1x1~2|']
+
+    The cells of TransNAS-Bench-101:
+
+    >>> names = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
+    >>> ConvCell(operations=names).encode(["64-41414-1_02_333"])
+    array([[1., 0., 2., 3., 3., 3.]])
     """
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": CONV, "paper": PAPER}
@@ -69,26 +85,34 @@ class ConvCell(DiscreteSpace):
     data_kind: DataKind = "images"
     _zero_cost: ClassVar[dict[str, Any] | None] = CONV_ZERO_COST
 
-    def __init__(self, n_cells: int = 3) -> None:
+    def __init__(self, n_cells: int = 3, operations: tuple[str, ...] = OPERATIONS) -> None:
         self.n_cells = n_cells
+        self.operations = operations
 
     @property
     def row_description(self) -> str:
         """One sentence that says what a row of ``X`` is."""
         return (
             "A row of X is one motif: the number of the operation on each of six edges between "
-            f"feature maps, {', '.join(f'{i}: {name}' for i, name in enumerate(_OPERATIONS))}."
+            f"feature maps, {', '.join(f'{i}: {name}' for i, name in enumerate(self.operations))}."
         )
 
     def _check_space(self) -> None:
-        if self.n_cells < 1:
-            raise ValueError(f"{self!r} is empty: it needs n_cells >= 1.")
+        if (
+            self.n_cells < 1
+            or not self.operations
+            or len(set(self.operations)) < len(self.operations)
+        ):
+            raise ValueError(f"{self!r} is empty: it needs n_cells >= 1 and different operations.")
+        unknown = [name for name in self.operations if name not in OPERATIONS]
+        if unknown:
+            raise ValueError(f"Unknown operations {unknown}; known are {list(OPERATIONS)}.")
 
     def _columns(self) -> dict[str, int]:
-        return {f"edge_{start}_{end}": len(_OPERATIONS) for start, end in _EDGES}
+        return {f"edge_{start}_{end}": len(self.operations) for start, end in EDGES}
 
     def _blueprint(self, row: Motifs) -> Blueprint:
-        cell = _cell(_numbers(row))
+        cell = _cell(self._names(row))
         network = BlueprintBuilder()
         stem = network.add("conv_3x3", network.input, units="n_hidden", weights_name="stem")
         last = network.add("batch_norm", stem)
@@ -106,42 +130,29 @@ class ConvCell(DiscreteSpace):
 
     def _graph(self, row: Motifs) -> MotifGraph:
         edges = [
-            MotifEdge(start, end, _OPERATIONS[number].removeprefix("nor_"))
-            for (start, end), number in zip(_EDGES, _numbers(row), strict=True)
-            if number
+            MotifEdge(start, end, name.removeprefix("nor_"))
+            for (start, end), name in zip(EDGES, self._names(row), strict=True)
+            if name != "none"
         ]
         return MotifGraph(["input", "1", "2", "output"], edges)
 
-    def _encode(self, motif: str) -> list[int]:
-        found = _EDGE.findall(motif)
-        names = [name for name, _ in found]
-        starts = [int(start) for _, start in found]
-        if starts != [start for start, _ in _EDGES] or not set(names) <= set(_OPERATIONS):
-            raise ValueError(
-                f"{motif!r} is no cell of NAS-Bench-201: it names one of {_OPERATIONS} for "
-                f"each edge, as in {_string((0,) * len(_EDGES))!r}."
-            )
-        return [_OPERATIONS.index(name) for name in names]
+    def _encode(self, motif: Any) -> list[int]:
+        names = read_conv_cell(motif)
+        missing = [name for name in dict.fromkeys(names) if name not in self.operations]
+        if missing:
+            raise ValueError(f"The space has no operations {missing}, only {self.operations}.")
+        return [self.operations.index(name) for name in names]
 
     def _decode(self, row: Motifs) -> str:
-        return _string(_numbers(row))
+        return write_conv_cell(self._names(row))
+
+    def _names(self, row: Motifs) -> Names:
+        return [self.operations[number] for number in row.astype(int).tolist()]
 
 
-def _numbers(row: Motifs) -> tuple[int, ...]:
-    return tuple(row.astype(int).tolist())
-
-
-def _string(numbers: Sequence[int]) -> str:
-    edges = dict(zip(_EDGES, numbers, strict=True))
-    return "+".join(
-        "|" + "".join(f"{_OPERATIONS[edges[start, end]]}~{start}|" for start in range(end))
-        for end in range(1, 4)
-    )
-
-
-def _cell(numbers: tuple[int, ...]) -> tuple[Node, ...]:
+def _cell(names: Names) -> tuple[Node, ...]:
     """Return a cell's nodes in canonical form; they read its input as position 0."""
-    operations = dict(zip(_EDGES, numbers, strict=True))
+    operations = dict(zip(EDGES, names, strict=True))
     network = BlueprintBuilder()
     # Stands for the cell's input, as wide as the cell. Its name is part of the canonical
     # order, and so of the names of weights and of the values that they start from.
@@ -157,7 +168,7 @@ def _cell(numbers: tuple[int, ...]) -> tuple[Node, ...]:
         if end not in maps:
             maps[end] = []
             for start in range(end):
-                name = _OPERATIONS[operations[start, end]]
+                name = operations[start, end]
                 terms = [] if name == "none" else terms_of(start)
                 # Identities pass terms on unsummed, so that sums of sums become one sum,
                 # the same whichever map in between they went through.

@@ -8,11 +8,17 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sk_petridish.blueprints import Blueprint, BlueprintBuilder
+from sk_petridish.blueprints import (
+    Blueprint,
+    BlueprintBuilder,
+    Operation,
+    registered_operations,
+)
 
-from ._base import DataKind, Motifs
+from ._base import DataKind, Motifs, map_numbered
 from ._discrete import DiscreteSpace
 from ._graph import MotifEdge, MotifGraph
+from .notation._genotypes import Genotype, read_arc, read_cell
 from .recommended._paper import RECURRENT_PAPER
 from .recommended._recurrent import RECURRENT, RECURRENT_BANK
 
@@ -66,7 +72,9 @@ class RecurrentCell(DiscreteSpace):
     A row has two numbers a node: the node that it reads, and its activation. Every row in
     range is legal, so that changing positions or exchanging parts of rows always gives
     cells. Its notation is that of published genotypes: the activation and the previous node
-    of every node, in a list of tuples.
+    of every node, in a list of tuples. :meth:`encode` reads genotypes of DARTS too, objects
+    with ``recurrent`` and ``concat``; arcs of ENAS, ``2 * n_nodes + 1`` integers, of which
+    the first is the activation of node 0; and the text of all of these.
 
     Parameters
     ----------
@@ -75,7 +83,8 @@ class RecurrentCell(DiscreteSpace):
     gated : bool, default=True
         Whether nodes are highway connections.
     activations : tuple of str, default=("tanh", "relu", "identity", "sigmoid")
-        Names of the activations that rows number, in NAO's order.
+        Names of the activations that rows number, in NAO's order: operations of one input
+        without weights.
     average : {"all", "loose_ends"}, default="all"
         Whether the state is the mean of all nodes but node 0, or, as in ENAS, of those that
         no other node reads.
@@ -88,6 +97,10 @@ class RecurrentCell(DiscreteSpace):
     -----
     Renumbering nodes does not change the cell: :meth:`canonical_keys` gives one key for all
     numberings. There are 1.67e14 rows of 11 nodes, which mean 8.24e9 different cells.
+
+    The ``concat`` of a genotype must be the nodes of which ``average`` takes the mean. Arcs
+    say nothing about it, but ENAS averages loose ends. An arc whose node 0 has another
+    activation than tanh is no cell of this space.
 
     References
     ----------
@@ -105,6 +118,13 @@ class RecurrentCell(DiscreteSpace):
     >>> row = space.encode([PUBLISHED_CELLS["NAO"]])[0]
     >>> row[:6]
     array([0., 1., 0., 1., 1., 1.])
+
+    A genotype, as the log of a search shows it:
+
+    >>> text = "Genotype(recurrent=[('relu', 0), ('tanh', 1)], concat=range(1, 3))"
+    >>> small = RecurrentCell(n_nodes=2)
+    >>> small.decode(small.encode([text]))
+    [[('relu', 0), ('tanh', 1)]]
 
     The language model of the paper, 27 million parameters without its embedding, which is
     tied to the readout:
@@ -151,6 +171,15 @@ class RecurrentCell(DiscreteSpace):
             raise ValueError(f"{self!r} is empty: it needs n_nodes >= 1 and different activations.")
         if self.average not in ("all", "loose_ends"):
             raise ValueError(f"average must be 'all' or 'loose_ends', got {self.average!r}.")
+        operations = {one.name: one for one in registered_operations()}
+        unknown = [
+            name
+            for name in self.activations
+            if name not in operations or not _is_offered(operations[name])
+        ]
+        if unknown:
+            known = [name for name, one in operations.items() if _is_offered(one)]
+            raise ValueError(f"Unknown activations {unknown}; known are {known}.")
 
     def _columns(self) -> dict[str, int]:
         columns = {}
@@ -203,19 +232,45 @@ class RecurrentCell(DiscreteSpace):
         nodes = range(1, len(pairs) + 1)
         return [node for node in nodes if self.average == "all" or node not in read]
 
-    def _encode(self, motif: Pairs) -> list[int]:
+    def _encode(self, motif: Any) -> list[int]:
+        match read_cell(motif):
+            case Genotype(recurrent=pairs, concat=concat):
+                row = self._row(pairs)
+                ends = self._ends(pairs)
+                if concat is not None and sorted(concat) != ends:
+                    raise ValueError(
+                        f"The state is the mean of the nodes {concat}, its concat, but "
+                        f"average={self.average!r} takes the mean of {ends}."
+                    )
+                return row
+            case numbers:
+                # ENAS numbers activations as NAO does.
+                return self._row_of_arc(numbers, "nao", (2 * self.n_nodes + 1,))
+
+    def _row_of_arc(
+        self, numbers: Sequence[int], table: Table, lengths: Sequence[int]
+    ) -> list[int]:
+        if len(numbers) not in lengths:
+            raise ValueError(
+                f"A cell has {len(numbers)} numbers; with n_nodes={self.n_nodes} it has "
+                f"{' or '.join(map(str, lengths))}: 2 a node, and one for the activation of "
+                "node 0 in front, as ENAS has it."
+            )
+        return self._row(read_arc(numbers, _TABLES[table]))
+
+    def _row(self, pairs: Pairs) -> list[int]:
         numbers = {name: number for number, name in enumerate(self.activations)}
-        unknown = {name for name, _ in motif} - set(numbers)
+        unknown = {name for name, _ in pairs} - set(numbers)
         if unknown:
             raise ValueError(
                 f"Unknown activations {sorted(unknown)}; the space has {self.activations}."
             )
-        if len(motif) != self.n_nodes:
+        if len(pairs) != self.n_nodes:
             raise ValueError(
-                f"A cell has {len(motif)} nodes, the space n_nodes={self.n_nodes}.\n"
+                f"A cell has {len(pairs)} nodes, the space n_nodes={self.n_nodes}.\n"
                 f"{self.row_description}"
             )
-        return [x for name, previous in motif for x in (previous, numbers[name])]
+        return [x for name, previous in pairs for x in (previous, numbers[name])]
 
     def _decode(self, row: Motifs) -> list[tuple[str, int]]:
         numbers = row.astype(int).tolist()
@@ -278,11 +333,16 @@ class RecurrentCell(DiscreteSpace):
         ValueError
             If a token is illegal at its position.
         """
+        self._check_space()
         # NAO's token 0 begins a sequence; those of nodes and then of activations follow.
         rows = np.array(tokens, dtype=np.int64)
         rows[:, ::2] -= 1
         rows[:, 1::2] -= self.n_nodes + 1
-        return self._from_numbers(rows, table)
+
+        def read(row: NDArray[np.int64]) -> list[int]:
+            return self._row_of_arc(row.tolist(), table, (2 * self.n_nodes,))
+
+        return self.validate(map_numbered("Cell", read, rows))
 
     def from_string(self, cells: Sequence[str], table: Table = "nao") -> Motifs:
         """Read cells as published: previous node and activation, node by node.
@@ -290,7 +350,8 @@ class RecurrentCell(DiscreteSpace):
         Parameters
         ----------
         cells : sequence of str
-            Numbers with spaces between them, such as ``"0 1 0 1 1 1 3 0"``.
+            Numbers with spaces between them, such as ``"0 1 0 1 1 1 3 0"``. In front of
+            them may be the number of node 0's activation, as in arcs of ENAS.
         table : {"nao", "nao_ws"}, default="nao"
             Which of the two published tables numbers the activations.
 
@@ -302,20 +363,27 @@ class RecurrentCell(DiscreteSpace):
         Raises
         ------
         ValueError
-            If a number is illegal at its position.
+            If there are too few or too many numbers, one is illegal at its position, or
+            the activation of node 0 is not tanh; the message says in which cell.
         """
-        return self._from_numbers(np.array([cell.split() for cell in cells], np.int64), table)
+        self._check_space()
+        lengths = (2 * self.n_nodes, 2 * self.n_nodes + 1)
 
-    def _from_numbers(self, rows: NDArray[np.int64], table: Table) -> Motifs:
-        """Turn a table's numbers of activations into ours."""
-        names = _TABLES[table]
-        ours = {name: number for number, name in enumerate(self.activations)}
-        if ((rows[:, 1::2] < 0) | (rows[:, 1::2] >= len(names))).any():
-            raise ValueError(f"Activations have the numbers 0 to {len(names) - 1} in {names}.")
-        if missing := set(names) - set(ours):
-            raise ValueError(f"The space has no activations {sorted(missing)}.")
-        rows[:, 1::2] = np.array([ours[name] for name in names])[rows[:, 1::2]]
-        return self.validate(rows)
+        def read(cell: str) -> list[int]:
+            return self._row_of_arc([int(number) for number in cell.split()], table, lengths)
+
+        return self.validate(map_numbered("Cell", read, cells))
+
+
+def _is_offered(operation: Operation) -> bool:
+    """Return whether nodes of a cell may have an operation as their activation."""
+    n_given = len(_PARAMETERS.get(operation.name, ()))
+    return (
+        operation.arity == 1
+        and not operation.owns_weights
+        and not operation.needs_images
+        and len(operation.parameters) == n_given
+    )
 
 
 def _number(name: str, table: str) -> int:

@@ -50,7 +50,7 @@ class RecurrentGraph(DiscreteSpace):
     then the numbers of the nodes that become the states. Its notation is a recipe, a
     dictionary or the JSON of one: under the name of every node its operation ``"op"`` and the
     names that it reads, ``"input"``: nodes, ``"x"`` and ``"h_prev_0"`` and so on. Nodes
-    ``"h_new_0"`` and so on become the states.
+    ``"h_new_0"`` and so on become the states; ``"h_new_0_act"`` is a name as any other.
 
     Parameters
     ----------
@@ -183,7 +183,10 @@ class RecurrentGraph(DiscreteSpace):
         return MotifGraph(labels, edges)
 
     def _encode(self, motif: Recipe | str) -> list[int]:
-        graph = read_recipe(json.loads(motif) if isinstance(motif, str) else motif)
+        try:
+            graph = read_recipe(json.loads(motif) if isinstance(motif, str) else motif)
+        except RecursionError:
+            raise ValueError("a recipe is no deeper than a node's inputs.") from None
         if len(graph.steps) > self.max_nodes:
             raise ValueError(
                 f"it has {len(graph.steps)} nodes, more than max_nodes={self.max_nodes}."

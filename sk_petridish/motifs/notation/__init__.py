@@ -1,1 +1,1 @@
-"""Motifs as people write them: formulas and recipes."""
+"""Motifs as people write them: formulas, genotypes, cells and recipes."""

@@ -1,11 +1,11 @@
-"""Formulas of one variable: trees, their text, and how they become nodes of a blueprint."""
+"""Formulas of one variable: trees, and how they become nodes of a blueprint."""
 
 from __future__ import annotations
 
 import ast
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sk_petridish.blueprints import BlueprintBuilder
 
@@ -22,6 +22,9 @@ UNARY: dict[str, Callable[[float], float]] = {
     "cos": math.cos,
     "exp": math.exp,
     "sqrt": math.sqrt,
+    "log": math.log,
+    "asinh": math.asinh,
+    "atan": math.atan,
 }
 """Functions of one argument, and what they give for a number."""
 BINARY: dict[str, Callable[[float, float], float]] = {
@@ -33,12 +36,13 @@ BINARY: dict[str, Callable[[float, float], float]] = {
     "min": min,
 }
 """Functions of two arguments."""
-_OPERATORS: dict[type[ast.operator], str] = {
+OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+",
     ast.Sub: "-",
     ast.Mult: "*",
     ast.Div: "/",
 }
+"""Functions of two arguments that are written between them."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,32 @@ class Formula:
         Its arguments.
     value : float
         That of a constant.
+
+    Attributes
+    ----------
+    uses_x : bool
+        Whether it depends on x.
+    n_parts : int
+        The number of functions, variables and numbers.
+    depth : int
+        How many of them stand within each other.
     """
 
     function: str
     arguments: tuple[Formula, ...] = ()
     value: float = 0.0
+    uses_x: bool = field(init=False, repr=False, compare=False)
+    n_parts: int = field(init=False, repr=False, compare=False)
+    depth: int = field(init=False, repr=False, compare=False)
 
-    @property
-    def uses_x(self) -> bool:
-        """Whether it depends on x."""
-        return self.function == VARIABLE or any(part.uses_x for part in self.arguments)
+    def __post_init__(self) -> None:
+        # Counted from the parts' own counts: names within names make one object a part of a
+        # formula in so many places that visiting them all would never end.
+        uses_x = self.function == VARIABLE or any(part.uses_x for part in self.arguments)
+        object.__setattr__(self, "uses_x", uses_x)
+        object.__setattr__(self, "n_parts", 1 + sum(part.n_parts for part in self.arguments))
+        depth = 1 + max((part.depth for part in self.arguments), default=0)
+        object.__setattr__(self, "depth", depth)
 
     def in_prefix_order(self) -> Iterator[Formula]:
         """Go through all of its parts, each before its arguments."""
@@ -82,18 +102,20 @@ class Formula:
 
     def __str__(self) -> str:
         """Write it as text."""
-        text = self._text()
-        return text[1:-1] if self.function in _OPERATORS.values() else text
+        match self.function:
+            case "x":
+                return VARIABLE
+            case "constant":
+                return repr(self.value)
+            case operator if operator in OPERATORS.values():
+                first, second = map(_enclosed, self.arguments)
+                return f"{first} {operator} {second}"
+            case function:
+                return f"{function}({', '.join(map(str, self.arguments))})"
 
-    def _text(self) -> str:
-        if self.function == VARIABLE:
-            return VARIABLE
-        if self.function == CONSTANT:
-            return repr(self.value)
-        if self.function in _OPERATORS.values():
-            first, second = (part._text() for part in self.arguments)
-            return f"({first} {self.function} {second})"
-        return f"{self.function}({', '.join(str(part) for part in self.arguments)})"
+
+def _enclosed(formula: Formula) -> str:
+    return f"({formula})" if formula.function in OPERATORS.values() else str(formula)
 
 
 def arity(function: str) -> int:
@@ -112,52 +134,23 @@ def arity(function: str) -> int:
     return (function in UNARY) + 2 * (function in BINARY)
 
 
-def parse(text: str) -> Formula:
-    """Read a formula.
+def number(value: float) -> Formula:
+    """Return a number as a formula.
 
     Parameters
     ----------
-    text : str
-        A formula in x as Python writes it, such as ``"x * tanh(softplus(x))"``.
+    value : float or int
+        The number; an integer may be larger than any float.
 
     Returns
     -------
     Formula
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it is none, or uses something unknown.
+        A constant.
     """
     try:
-        return _read(ast.parse(text.strip(), mode="eval").body)
-    except SyntaxError as error:
-        raise ValueError(f"{text!r} is no formula: {error.msg}.") from None
-    except ValueError as error:
-        raise ValueError(f"{text!r}: {error}") from None
-
-
-def _read(node: ast.expr) -> Formula:
-    # Python parses, and nothing is ever evaluated: whatever is not listed here is refused.
-    match node:
-        case ast.Name(id="x"):
-            return Formula(VARIABLE)
-        case ast.Constant(value=float() | int() as value) if not isinstance(value, bool):
-            return Formula(CONSTANT, value=float(value))
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=float() | int() as value)):
-            return Formula(CONSTANT, value=-float(value))
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return Formula("*", (Formula(CONSTANT, value=-1.0), _read(operand)))
-        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
-            return Formula(_OPERATORS[type(operator)], (_read(left), _read(right)))
-        case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]):
-            if name in (*UNARY, "max", "min") and len(parts) == arity(name):
-                return Formula(name, tuple(_read(part) for part in parts))
-    raise ValueError(
-        f"{ast.unparse(node)!r} is unknown. A formula is made of x, numbers, + - * /, max(a, b), "
-        f"min(a, b), and {', '.join(f'{name}(a)' for name in UNARY)}."
-    )
+        return Formula(CONSTANT, value=float(value))
+    except OverflowError:
+        return Formula(CONSTANT, value=math.inf)
 
 
 def add_formula(network: BlueprintBuilder, formula: Formula, x: int) -> int:
@@ -184,15 +177,15 @@ def add_formula(network: BlueprintBuilder, formula: Formula, x: int) -> int:
         first, second = parts
         # There is no node for a number: a + x is a shift of x, a * x a scale.
         if not second.uses_x:
-            number, varies = second.constant(), place(first)
+            value, varies = second.constant(), place(first)
             match function:
                 case "+":
-                    return add("shift", varies, parameters=(number,))
+                    return add("shift", varies, parameters=(value,))
                 case "*":
-                    return add("scale", varies, parameters=(number,))
+                    return add("scale", varies, parameters=(value,))
             # max(x, a) compares x with 0 * x + a, which is as wide as x.
             flat = add("scale", varies, parameters=(0.0,))
-            other = add("shift", flat, parameters=(number,))
+            other = add("shift", flat, parameters=(value,))
             return add(_EXTREMES[function], varies, other)
         if not first.uses_x:
             return operate(function, second, first)  # all of these commute
@@ -230,10 +223,9 @@ _COMMUTING = {"+": "sum", "*": "product"} | _EXTREMES
 
 
 def _times(factor: float, formula: Formula) -> Formula:
-    number = Formula(CONSTANT, value=factor)
     if formula.uses_x:
-        return Formula("*", (number, formula))
-    return Formula(CONSTANT, value=factor * formula.constant())
+        return Formula("*", (number(factor), formula))
+    return number(factor * formula.constant())
 
 
 def numbers_of(formula: Formula) -> Iterator[float]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 Recipe = Mapping[str, Mapping[str, Any]]
 N_INPUTS, N_STATES = 3, 3
 """The most inputs of a node, and the most states of a graph."""
+# All other names, "h_new_1_act" among them, are those of inner nodes.
+_STATE = re.compile(r"h_new_[0-9]+")
 
 
 class Kind(NamedTuple):
@@ -177,8 +180,10 @@ def read_recipe(recipe: Recipe) -> RecurrentSteps:
     Raises
     ------
     ValueError
-        If names are unknown, there is a cycle, or states are missing.
+        If nodes are incomplete, names are unknown, there is a cycle, or states are
+        missing.
     """
+    _check_form(recipe)
     names = _in_order(recipe)
     refs = _outer_names() | {name: Ref("node", number) for number, name in enumerate(names)}
     steps = []
@@ -192,6 +197,24 @@ def read_recipe(recipe: Recipe) -> RecurrentSteps:
     return RecurrentSteps(steps, [names.index(name) for name in _states_of(names)])
 
 
+def _check_form(recipe: Any) -> None:
+    """Raise ValueError unless it is a dictionary of nodes with names of their own."""
+    if not isinstance(recipe, Mapping):
+        raise ValueError(f"a recipe is a dictionary of nodes, got {recipe!r:.100}.")
+    for name, node in recipe.items():
+        if name in _outer_names():
+            raise ValueError(f"a node has the name {name!r} of what recipes only read.")
+        match node:
+            case {"op": str(), "input": list() | tuple() as sources} if all(
+                isinstance(one, str) for one in (name, *sources)
+            ):
+                continue
+        raise ValueError(
+            f"node {name!r} must have its operation as 'op' and a list of names as 'input', "
+            f"got {node!r:.100}."
+        )
+
+
 def _outer_names() -> dict[str, Ref]:
     """Return what a recipe may read besides its nodes."""
     return {"x": INPUT_REF} | {f"h_prev_{state}": Ref("state", state) for state in range(N_STATES)}
@@ -199,7 +222,7 @@ def _outer_names() -> dict[str, Ref]:
 
 def _states_of(names: Sequence[str]) -> list[str]:
     """Return the names of the states, in order."""
-    states = [name for name in names if name.startswith("h_new_")]
+    states = [name for name in names if _STATE.fullmatch(name)]
     wanted = [f"h_new_{state}" for state in range(len(states))]
     if not states or sorted(states) != wanted or len(states) > N_STATES:
         raise ValueError(
