@@ -118,6 +118,26 @@ def test_two_cells_of_a_trial_have_parameters_of_their_own():
         assert len(trial.params) == 12
 
 
+@pytest.mark.filterwarnings("ignore:Fixed parameter")
+def test_a_part_beyond_the_range_is_kept_beside_parts_that_are_drawn():
+    functions = ActivationFunction()
+    space = ProductSpace({"a": functions, "b": functions})
+    columns, relu6 = functions.search_space(), functions.encode(["relu6"])[0]
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(5):
+        study.enqueue_trial({f"a_{name}": float(x) for name, x in zip(columns, relu6, strict=True)})
+    X = np.array([space.suggest(study.ask()) for _ in range(5)])
+    np.testing.assert_array_equal(X[:, : len(relu6)], np.tile(relu6, (5, 1)))
+    assert len(set(space.canonical_keys(X))) > 1
+    mutants = space.mutate(np.repeat(X[:1], 400, axis=0), 0.02, random_state=0)
+    same = [functions.decode([row[: len(relu6)]])[0] == "min(relu(x), 6.0)" for row in mutants]
+    changed = (mutants[:, len(relu6) :] != X[0, len(relu6) :]).any(axis=1)
+    assert (np.array(same) & changed).any()
+    study.enqueue_trial({"b_function_0": 1, "b_constant_0": 9.0})
+    with pytest.raises(ValueError, match="Part 'b': constant_0=9 is none of"):
+        space.suggest(study.ask())
+
+
 # Errors
 
 

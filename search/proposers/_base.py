@@ -160,10 +160,10 @@ class Proposer(ABC, BaseEstimator):
         Returns
         -------
         ndarray of shape (n, n_features)
-            Legal motifs; fewer where twenty batches of random ones brought nothing new, as
-            in a space of which everything was evaluated. Where a fixed number has no
-            meaning beside the others, the motif may have another one, that it is repaired
-            to.
+            Legal motifs within the ranges that are searched; fewer where twenty batches of
+            random ones brought nothing new, as in a space of which everything was
+            evaluated. Where a fixed number has no meaning beside the others, the motif may
+            have another one, that it is repaired to.
         """
         generator = check_random_state(random_state)
         unseen = Unseen(self.motif_space, history.X)
@@ -175,6 +175,8 @@ class Proposer(ABC, BaseEstimator):
                 rows = next(batches, None)
                 if rows is None:
                     break
+                # A trial says numbers beyond the ranges only where a user has fixed them.
+                rows = rows[self.motif_space._is_searched(rows)]
                 if fixed:
                     rows = with_fixed_columns(self.motif_space, rows, fixed)
                 in_vain = 0 if unseen.add(rows) else in_vain + 1

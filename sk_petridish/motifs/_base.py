@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
@@ -505,10 +505,25 @@ class MotifSpace(ABC, BaseEstimator):
         return self._altered(rows, np.where(np.arange(n_features) < cuts, rows, others))
 
     def _altered(self, before: Motifs, after: Motifs) -> Motifs:
-        """Repair rows, but leave those alone that are what they were before."""
-        # Repair goes to what is searched, and motifs outside of that are motifs, too.
+        """Make rows legal and searched, but leave those alone that are what they were before."""
         same = (before == after).all(axis=1, keepdims=True)
-        return np.where(same, before, self._repair(after))
+        # Motifs beyond the ranges are motifs, too, but what comes of them is searched.
+        return np.where(same, before, self._repair(self._within_ranges(after)))
+
+    def _within_ranges(self, rows: Motifs) -> Motifs:
+        """Bring numbers into the ranges that are searched; choices have none."""
+        columns = [
+            column
+            if isinstance(distribution, CategoricalDistribution)
+            else nearest(distribution, column)
+            for distribution, column in zip(self._search_space().values(), rows.T, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+    def _is_searched(self, rows: Motifs) -> NDArray[np.bool_]:
+        """Return which rows a search may propose."""
+        columns = zip(self._search_space().values(), rows.T, strict=True)
+        return np.all([holds(distribution, column) for distribution, column in columns], axis=0)
 
     def suggest(self, trial: BaseTrial, prefix: str = "") -> Motifs:
         """Return the motif that an Optuna trial suggests.

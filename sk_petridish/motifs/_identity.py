@@ -72,6 +72,9 @@ def plain(value: Any) -> Any:
             return [plain(one) for one in value]
         case np.ndarray():
             return f"<array {joblib.hash(value)}>"
+        case Mapping() if any(isinstance(one, BaseEstimator) for one in value.values()):
+            # Parts of a whole, whose order counts: JSON's objects have none.
+            return [[str(name), plain(one)] for name, one in value.items()]
         case Mapping():
             return {str(name): plain(one) for name, one in value.items()}
         case BaseDistribution():

@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution
 from sklearn.base import clone
 
@@ -245,6 +245,19 @@ class ProductSpace(MotifSpace):
 
     def _repair(self, rows: Motifs) -> Motifs:
         return np.hstack([part._repair(own) for _, part, own in self._split(rows)])
+
+    def _altered(self, before: Motifs, after: Motifs) -> Motifs:
+        # Part by part: one that stays may be a motif that is not searched.
+        pairs = zip(self._split(before), self._split(after), strict=True)
+        return np.hstack([part._altered(old, new) for (_, part, old), (*_, new) in pairs])
+
+    def _of_params(self, values: ArrayLike) -> Motifs:
+        # The same for what was fixed or enqueued, beside parts that Optuna draws.
+        rows = []
+        for name, part, own in self._split(np.array(values, dtype=np.float64)):
+            with _naming(name):
+                rows.append(part._of_params(own))
+        return np.hstack(rows)
 
     def _encode(self, motif: Mapping[str, Any]) -> NDArray[np.float64]:
         if not isinstance(motif, Mapping):
