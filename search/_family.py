@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial
 
 from sk_petridish._compat._optuna import fixed_params
-from sk_petridish.motifs import Motifs, MotifSpace
+from sk_petridish.motifs import Motifs, MotifSpace, ProductSpace
 from sk_petridish.motifs._distributions import holds
 from sk_petridish.motifs._identity import differences
 from sk_petridish.motifs._suggestions import suggested
@@ -51,8 +51,7 @@ class Family:
         noted = suggested(trial)
         if not noted:
             return None
-        theirs = noted.get(self.prefix)
-        return theirs is not None and not any(differences(self.identity, theirs))
+        return _is_noted(self.motif_space, self.prefix, noted)
 
     def motif_of(self, trial: FrozenTrial) -> Motifs | None:
         """Return the motif of a trial, None where it has none of this space.
@@ -132,6 +131,45 @@ class Family:
             if isinstance(ours, CategoricalDistribution) and other != ours:
                 return True
         return False
+
+
+def prefixes_of(motif_space: MotifSpace, prefix: str, identity: dict[str, Any]) -> Iterator[str]:
+    """Yield the prefixes under which a trial may have a motif of a space.
+
+    Parameters
+    ----------
+    motif_space : MotifSpace
+        A space.
+    prefix : str
+        Under which a space has suggested a motif to the trial.
+    identity : dict
+        That space's: the same, or of a product one part.
+
+    Yields
+    ------
+    str
+        Prefixes of the space's own parameters; none where another space has suggested.
+    """
+    if _is_same(motif_space, identity):
+        yield prefix
+    elif isinstance(motif_space, ProductSpace):
+        for name, part in motif_space.spaces.items():
+            for before in prefixes_of(part, prefix, identity):
+                if before.endswith(f"{name}_"):
+                    yield before.removesuffix(f"{name}_")
+
+
+def _is_noted(motif_space: MotifSpace, prefix: str, noted: Mapping[str, Any]) -> bool:
+    """Whether a space has suggested its motif, or each part of a product has its own."""
+    if prefix in noted:
+        return _is_same(motif_space, noted[prefix])
+    return isinstance(motif_space, ProductSpace) and all(
+        _is_noted(part, f"{prefix}{name}_", noted) for name, part in motif_space.spaces.items()
+    )
+
+
+def _is_same(motif_space: MotifSpace, identity: dict[str, Any]) -> bool:
+    return not any(differences(motif_space.identity(), identity))
 
 
 def _holds(distribution: BaseDistribution, value: Any) -> bool:

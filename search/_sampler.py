@@ -18,14 +18,13 @@ from sklearn.base import RegressorMixin
 from sk_petridish._compat._optuna import has_heartbeat, id_of, storage_of
 from sk_petridish.motifs import MotifSpace
 from sk_petridish.motifs._distributions import to_python
-from sk_petridish.motifs._identity import differences
 from sk_petridish.motifs._suggestions import suggested
 
 from ._acquisition import Acquisition
 from ._checks import check_ranking
 from ._chooser import Chooser, Decision, Ranking
 from ._default_surrogate import default_surrogate
-from ._family import Family
+from ._family import Family, prefixes_of
 from ._schedule import Schedule
 from ._trial_attributes import claimed_prefixes, show_prediction, write_told
 from .proposers import GeneticAlgorithm, Proposer
@@ -396,11 +395,9 @@ class PetriDishSampler(BaseSampler):
         noted = suggested(trial)
         for prefix, identity in noted.items():
             # Of equal spaces the one that is called so.
-            labels = sorted(self._spaces, key=lambda label: not prefix.startswith(label))
-            for label in labels:
-                if not any(differences(self._spaces[label].identity(), identity)):
-                    yield self._chooser_of(label, prefix)
-                    break
+            for label in sorted(self._spaces, key=lambda label: not prefix.startswith(label)):
+                for ours in prefixes_of(self._spaces[label], prefix, identity):
+                    yield self._chooser_of(label, ours)
         if not noted:
             # Parameters that the user asks for one by one, or ``study.ask`` does.
             for label in self._spaces:

@@ -36,6 +36,7 @@ from sk_petridish.motifs import (
     ActivationFunction,
     ConvCell,
     ModuleMotif,
+    ProductSpace,
     RecurrentCell,
     RecurrentGraph,
     SigmoidSlope,
@@ -276,6 +277,30 @@ def test_a_sampler_serves_any_prefix(space):
     study.optimize(objective, n_trials=12)
     assert len(set(space.canonical_keys(rows))) == 12
     assert all("predicted" in trial.user_attrs for trial in study.trials[5:])
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_parts_that_suggest_one_by_one_are_a_motif_of_their_product(nested):
+    parts = {"normal": ConvCell(), "reduce": ConvCell()}
+    space = ProductSpace({"net": ProductSpace(parts)} if nested else parts)
+    before = "net_" if nested else ""
+    rows = []
+
+    def objective(trial):
+        rows.append(
+            np.hstack([part.suggest(trial, f"{before}{name}_") for name, part in parts.items()])
+        )
+        return value_of(rows[-1])
+
+    study = optuna.create_study(sampler=small_sampler(space))
+    study.optimize(objective, n_trials=12)
+    assert all("predicted" in trial.user_attrs for trial in study.trials[5:])
+    assert len(set(space.canonical_keys(rows))) == 12
+    for trial, row in zip(study.trials, rows, strict=True):
+        np.testing.assert_array_equal(Family(space).motif_of(trial), row)
+    swapped = ProductSpace(dict(reversed(parts.items())))
+    whole, _ = study_of(ProductSpace(parts), 3)
+    assert [Family(swapped).motif_of(trial) for trial in whole.trials] == [None] * 3
 
 
 def test_two_motifs_in_a_trial_are_warned_of():

@@ -523,7 +523,8 @@ class MotifSpace(ABC, BaseEstimator):
     def _is_searched(self, rows: Motifs) -> NDArray[np.bool_]:
         """Return which rows a search may propose."""
         columns = zip(self._search_space().values(), rows.T, strict=True)
-        return np.all([holds(distribution, column) for distribution, column in columns], axis=0)
+        held = [holds(distribution, column) for distribution, column in columns]
+        return np.asarray(np.all(held, axis=0))
 
     def suggest(self, trial: BaseTrial, prefix: str = "") -> Motifs:
         """Return the motif that an Optuna trial suggests.
