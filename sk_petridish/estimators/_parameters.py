@@ -7,6 +7,7 @@ from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
+import joblib
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
@@ -196,6 +197,17 @@ class DishParameters(BaseEstimator):
             n_slopes = checked.shape[1]
             self.motif_space_ = SigmoidSlope(n_slopes) if space is None else clone(space)
         return checked
+
+
+def shared_space(spaces: Sequence[MotifSpace], n_features: int, parts: str) -> MotifSpace:
+    """Return the one motif space of parts; without any, the default for these columns."""
+    if len({joblib.hash(space) for space in spaces}) > 1:
+        raise ValueError(
+            f"{parts} are of different motif spaces, {list(spaces)}, but a row of X is a motif "
+            "of one; give motif_space."
+        )
+    space: MotifSpace = clone(spaces[0]) if spaces else SigmoidSlope(n_features)
+    return space
 
 
 def _setting(params: DishParameters, space: MotifSpace, name: str) -> Any:

@@ -431,7 +431,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         rows = self._validate_columns(X, fitting=not goes_on)
         motifs = self.motif_space_.validate(rows)
         return EvaluatedMotifs(
-            motifs, validate_losses(y, len(motifs)), validate_weights(sample_weight, motifs)
+            motifs, validate_losses(y, len(motifs), self), validate_weights(sample_weight, motifs)
         )
 
     def _learn(self, evaluated: EvaluatedMotifs, *, goes_on: bool) -> PetriDishRegressor:
