@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin, clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
@@ -57,7 +57,8 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
         Folds of motifs that readers do not see when errors are taken to calibrate the
         spread; as many as there are motifs at most.
     random_state : int, RandomState instance or None, default=None
-        Determines the folds, and banks and readers that are ``None``.
+        Determines the folds, and banks and readers that have no ``random_state`` of their
+        own.
 
     Attributes
     ----------
@@ -190,12 +191,9 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
         evaluated = self._validate(X, y, sample_weight)
         truth = join_equal_rows(evaluated)
         check_several(truth.y)
-        banks, readers = self._parts()
+        banks, readers = self._seeded(*self._parts())
         _check_readers(readers, truth.weights)
-        self.banks_ = [
-            (name, clone(bank).set_params(motif_space=clone(self.motif_space_)).fit(*truth))
-            for name, bank in banks
-        ]
+        self.banks_ = [(name, bank.fit(*truth)) for name, bank in banks]
         self._blocks = [bank.transform(truth.X) for _, bank in self.banks_]
         self._reading = Reading.fit(readers, self._blocks, truth.y, truth.weights)
         self._draw_folds(truth.X)
@@ -281,8 +279,9 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
 
     def _draw_folds(self, motifs: Motifs) -> None:
         """Draw who is left out with whom, now, so that asking later changes nothing."""
-        for name in ("_out_of_fold", "_spread"):
-            vars(self).pop(name, None)
+        for computed in ("_out_of_fold", "_spread"):
+            if computed in vars(self):
+                delattr(self, computed)
         numbers: dict[Hashable, int] = {}
         keys = self.motif_space_.canonical_keys(motifs)
         networks = np.array([numbers.setdefault(key, len(numbers)) for key in keys])
@@ -322,6 +321,20 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
                 raise TypeError(f"banks[{name!r}] is no PetriDishTransformer: {bank!r}.")
         return banks, readers
 
+    def _seeded(self, banks: list[Bank], readers: list[Reader]) -> tuple[list[Bank], list[Reader]]:
+        """Return clones that share this one's motif space and randomness."""
+        generator = check_random_state(self.random_state)
+        space = clone(self.motif_space_)
+        banks = [(name, clone(bank).set_params(motif_space=space)) for name, bank in banks]
+        readers = [(name, clone(reader)) for name, reader in readers]
+        for _, bank in banks:
+            # Drawn for all, so that a random_state of one does not change the others.
+            _seed(bank, ["random_state"], generator.randint(2**31 - 1))
+        for _, reader in readers:
+            names = [name for name in sorted(reader.get_params()) if name.endswith("random_state")]
+            _seed(reader, names, generator.randint(2**31 - 1))
+        return banks, readers
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters, those of named banks and readers too.
 
@@ -336,7 +349,8 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
             Values by names.
         """
         params: dict[str, Any] = self._get_params("banks", deep=deep)
-        return params | self._get_params("readers", deep=deep)
+        params |= self._get_params("readers", deep=deep)
+        return params
 
     def set_params(self, **kwargs: Any) -> PetriDishBankRegressor:
         """Set parameters, those of named banks and readers too.
@@ -354,8 +368,9 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
         if "readers" in kwargs:
             self.readers = kwargs.pop("readers")
         # Whatever was given is checked by fit.
-        names = dict(self.readers) if isinstance(self.readers, list) else {}
-        named = {name: kwargs.pop(name) for name in names.keys() & kwargs.keys()}
+        readers = self.readers if isinstance(self.readers, list) else []
+        names = {pair[0] for pair in readers if isinstance(pair, tuple)}
+        named = {name: kwargs.pop(name) for name in names & kwargs.keys()}
         self._set_params("readers", **named)
         self._set_params("banks", **kwargs)
         return self
@@ -370,6 +385,12 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
         space = self.motif_space or self._space(1)
         names, banks = zip(*(self.banks or make_banks(space, None)), strict=True)
         return VisualBlock("parallel", list(banks), names=list(names))
+
+
+def _seed(part: BaseEstimator, names: Sequence[str], seed: int) -> None:
+    """Set those of a part's random states that are None."""
+    params = part.get_params()
+    part.set_params(**{name: seed for name in names if params[name] is None})
 
 
 def _check_readers(readers: Sequence[Reader], weights: Losses) -> None:

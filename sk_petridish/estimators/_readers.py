@@ -113,6 +113,9 @@ class WeightedProcess(GaussianProcessRegressor):
     no reason to warn.
     """
 
+    kernel: Kernel
+    kernel_: Kernel
+
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> WeightedProcess:
@@ -184,10 +187,10 @@ class _WeightedNoise(WhiteKernel):
         self, X: ArrayLike, Y: ArrayLike | None = None, eval_gradient: bool = False
     ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the covariance of training rows, and its gradient."""
-        called = super().__call__(X, Y, eval_gradient)
         if Y is not None:
-            return called
+            between: NDArray[np.float64] = super().__call__(X, Y, eval_gradient)
+            return between
         # Both are diagonal: sigma**2 / w_i.
-        if eval_gradient:
-            return called[0] / self.weights, called[1] / self.weights[:, None]
-        return called / self.weights
+        covariance, gradient = super().__call__(X, eval_gradient=True)
+        weighted, its_gradient = covariance / self.weights, gradient / self.weights[:, None]
+        return (weighted, its_gradient) if eval_gradient else weighted

@@ -463,7 +463,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         hooks.begin(context)
         steps = OuterSteps(context, hooks, lambda dishes: data.judge(dishes).attributes())
         with one_torch_thread():
-            learned = data.learn(loop, batch_seed, [steps, *callbacks])
+            learned = data.learn(loop, batch_seed, [("sk_petridish_steps", steps), *callbacks])
             result = data.judge(learned.dishes)
         hooks.end(context, result.attributes)
         self._keep(data, learned, result, goes_on=goes_on)
