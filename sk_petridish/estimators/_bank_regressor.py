@@ -266,8 +266,8 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
         if scale == 0 or np.isnan(prediction).all():
             # Nothing to judge predictions by: they may be as far off as losses are apart.
             return SpreadCalibration(1.0, scale)
-        errors = prediction - self.y_train_
-        return calibrate_spread(errors, spread, self.sample_weight_train_, scale)
+        weights = self.sample_weight_train_ / self.sample_weight_train_.mean()
+        return calibrate_spread(prediction - self.y_train_, spread, weights, scale)
 
     def _blocks_without(self, seen: Mask) -> list[NDArray[np.float64]]:
         """Return features of all motifs that depend on no other losses than those seen."""

@@ -231,12 +231,12 @@ class DishParameters(BaseEstimator):
         named = self._named_callbacks()
         names = [known for known, _ in named]
         callback = dict(named).get(name)
-        if name not in names or (part and callback is None):
+        if name not in names or (part and not callback):
             raise ValueError(
                 f"Invalid parameter 'callbacks__{name}' for estimator {type(self).__name__}: its "
                 f"callbacks are {names}."
             )
-        if part:
+        if part and callback:
             callback.set_params(**{part: value})
         else:
             # A new list: the old one may be another's.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from skorch.callbacks import (
     BatchScoring,
@@ -16,8 +16,8 @@ from skorch.callbacks import (
 
 from sk_petridish.dish import HELD_OUT_KEYS, HISTORY_KEYS
 
-Entry = Callback | tuple[str, Callback | None]
-Named = list[tuple[str, Callback | None]]
+Entry: TypeAlias = "Callback | tuple[str, Callback | None]"
+Named: TypeAlias = "list[tuple[str, Callback | None]]"
 
 
 def name_callbacks(callbacks: Sequence[Entry]) -> Named:
