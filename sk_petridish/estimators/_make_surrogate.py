@@ -23,9 +23,10 @@ def make_surrogate(
     """Make the surrogate that is measured to be best for a family of motifs.
 
     For motifs with one parameter that is a :class:`~sk_petridish.PetriDishRegressor`. For
-    others the space's bank of unlearned dishes measures every motif, and what it measures
-    is read by ridge regression, extremely randomised trees and a Gaussian process, the mean
-    of which predicts normal scores of the losses. Where the space recommends it, zero-cost
+    others it is a :class:`~sk_petridish.PetriDishBankRegressor`: the space's bank of
+    unlearned dishes measures every motif, and what it measures is read by ridge regression,
+    extremely randomised trees and a Gaussian process, the mean of which predicts normal
+    scores of the losses. Where the space recommends it, zero-cost
     measures are read in the same way, and the mean of both predicts.
 
     Parameters
@@ -33,7 +34,7 @@ def make_surrogate(
     motif_space : MotifSpace
         What a row of ``X`` means.
     random_state : int, default=None
-        Determines dishes and trees.
+        Determines dishes, trees, and the folds that calibrate standard deviations.
     n_jobs : int, default=None
         Threads of dishes. ``None`` is 1 unless a :func:`joblib.parallel_config` says
         otherwise, -1 all processors.
@@ -44,11 +45,14 @@ def make_surrogate(
     Returns
     -------
     regressor
-        A regressor of scikit-learn: ``fit(X, y)`` with motifs, one a row, and their
-        ground-truth losses; ``predict(X)`` in the units of ``y``, between the losses seen.
+        A regressor of scikit-learn: ``fit(X, y, sample_weight=None)`` with motifs, one a
+        row, their ground-truth losses, and how often each counts;
+        ``predict(X, return_std=False)`` in the units of ``y``, with the standard deviation
+        of its errors on motifs that were not seen.
 
     See Also
     --------
+    PetriDishBankRegressor : The regressor, for banks and readers of one's own.
     PetriDishTransformer : What the dishes measure, for regressors of one's own.
 
     Examples
