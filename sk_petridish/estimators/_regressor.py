@@ -157,9 +157,10 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         ``"valid_loss"`` the held-out loss where there is one and else the outer loss, and
         ``"valid_loss_best"`` whether it is the smallest so far. ``net.module_.dishes()`` are
         the dishes as learned so far. ``callbacks__name__patience`` is a parameter of the
-        callback ``name``; one without a name is called by its class, as in skorch. To end learning, raise :class:`~sk_petridish.dish.StopLearning` at the
-        end of a step; skorch's ``EarlyStopping`` works too, but any other KeyboardInterrupt
-        ends the fit in an error. scikit-learn's own callbacks go to :meth:`set_callbacks`.
+        callback ``name``; one without a name is called by its class, as in skorch. To end
+        learning, raise :class:`~sk_petridish.dish.StopLearning` at the end of a step;
+        skorch's ``EarlyStopping`` works too, but any other KeyboardInterrupt ends the fit in
+        an error. scikit-learn's own callbacks go to :meth:`set_callbacks`.
     warm_start : bool, default=False
         Whether another ``fit`` goes on from the dishes of the last one, as
         :meth:`partial_fit` does, with the motifs that it is given and the same motif
