@@ -69,11 +69,11 @@ def quick(space):
     if isinstance(surrogate, PetriDishRegressor):
         few = {"n_synthetic": 8, "n_batches": 1, "inner_steps": 10, "max_iter": 3}
         return surrogate.set_params(n_dishes=10, max_outer_loss=4.0, **few)
-    return surrogate.set_params(trees__n_estimators=10)
+    return surrogate.set_params(trees__n_estimators=10, n_folds=3)
 
 
 @cache
-def motifs(space, n=16):
+def motifs(space, n=12):
     """Return different motifs with losses."""
     X = np.unique(space.sample(4 * n, random_state=0), axis=0)[:n]
     return X, np.exp(np.sin(X @ np.arange(1.0, X.shape[1] + 1)))
@@ -105,10 +105,8 @@ def test_only_ratios_of_weights_matter_and_zero_is_none(space):
     plain = quick(space).fit(X[1:], y[1:])
     weights = np.r_[0.0, np.full(len(y) - 1, 1e-6)]
     weighted = quick(space).fit(X, y, sample_weight=weights)
-    for ours, theirs in zip(
-        weighted.predict(X, return_std=True), plain.predict(X, return_std=True), strict=True
-    ):
-        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(weighted.predict(X), plain.predict(X))
+    close(weighted.predict(X, return_std=True), plain.predict(X, return_std=True), rtol=1e-5)
 
 
 @over_spaces
@@ -185,7 +183,7 @@ def test_bad_losses_and_weights_are_refused_with_what_they_should_be(space, bad)
 def test_losses_of_another_number_and_too_few_motifs_are_refused(space):
     X, y = motifs(space)
     surrogate = quick(space)
-    with pytest.raises(ValueError, match="X has 16 motifs, but y has 15 losses"):
+    with pytest.raises(ValueError, match="X has 12 motifs, but y has 11 losses"):
         surrogate.fit(X, y[:-1])
     with pytest.raises(ValueError, match="at least 2 different ones, got n_samples=1"):
         surrogate.fit(X[[0, 0, 0]], y[:3])
@@ -257,7 +255,7 @@ def test_nothing_is_fitted_again_unless_the_spread_is_asked_for(monkeypatch):
     assert len(fits) == 1
     for _ in range(2):
         surrogate.predict(X, return_std=True)
-        assert len(fits) == 6
+        assert len(fits) == 4
 
 
 def test_readers_without_weights_are_named_where_there_are_weights():
@@ -342,5 +340,5 @@ def test_normal_scores_count_weights_as_repetitions(y, data):
 
 
 def test_normal_scores_of_no_weight_are_refused():
-    with pytest.raises(ValueError, match="All sample weights are zero"):
+    with pytest.raises(ValueError, match="at least one non-zero"):
         NormalScores().fit([[1.0], [2.0]], sample_weight=[0, 0])

@@ -261,12 +261,12 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
     @cached_property
     def _spread(self) -> SpreadCalibration:
         """Calibrate the spread over readers."""
-        scale = LossScale.of(self.y_train_, self.sample_weight_train_).std
+        weights = self.sample_weight_train_ / self.sample_weight_train_.mean()
+        scale = LossScale.of(self.y_train_, weights).std if np.ptp(self.y_train_) else 0.0
         prediction, spread = self._out_of_fold
         if scale == 0 or np.isnan(prediction).all():
             # Nothing to judge predictions by: they may be as far off as losses are apart.
             return SpreadCalibration(1.0, scale)
-        weights = self.sample_weight_train_ / self.sample_weight_train_.mean()
         return calibrate_spread(prediction - self.y_train_, spread, weights, scale)
 
     def _blocks_without(self, seen: Mask) -> list[NDArray[np.float64]]:

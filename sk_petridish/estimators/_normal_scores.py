@@ -77,8 +77,6 @@ class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64)
         weights = validate_weights(sample_weight, rows)
-        if not weights.any():
-            raise ValueError("All sample weights are zero, so there is no value to rank.")
         columns, weights = rows[weights > 0].T, weights[weights > 0]
         self.values_, self.scores_ = [], []
         for column in columns:
