@@ -46,7 +46,8 @@ from structures import structural_features
 from sk_petridish import NormalScores, PetriDishRegressor
 from sk_petridish.baselines import NeuralSurrogate
 from sk_petridish.datasets import load_sigmoid_slopes
-from sk_petridish.estimators._make_surrogate import make_banks, make_readers, make_zero_cost
+from sk_petridish.estimators._readers import make_readers
+from sk_petridish.estimators._recommended_banks import make_banks, make_zero_cost
 from sk_petridish.motifs import (
     ConvCell,
     MotifSpace,
@@ -156,7 +157,7 @@ class Features:
             return structural_features(space, X)
         if kind == "raw":
             return X
-        banks = make_banks(space, seed)
+        banks = dict(make_banks(space, seed))
         if kind == "bank":
             return banks["dishes"].fit_transform(X)
         # Where the family's surrogate has no zero-cost block: of its first sort of dish.
@@ -169,7 +170,7 @@ def readers(features: Features, seed: int, *kinds: str) -> tuple[BaseEstimator, 
     blocks, seconds = [], 0.0
     for kind in kinds:
         block, its_seconds = features(kind, seed)
-        blocks.append((kind, make_pipeline(block, make_readers(seed))))
+        blocks.append((kind, make_pipeline(block, VotingRegressor(make_readers(seed)))))
         seconds += its_seconds
     return TransformedTargetRegressor(VotingRegressor(blocks), transformer=NormalScores()), seconds
 

@@ -18,7 +18,12 @@ from sklearn.utils.estimator_checks import (
 )
 from test_package import public_modules
 
-from sk_petridish import NormalScores, PetriDishRegressor, PetriDishTransformer
+from sk_petridish import (
+    NormalScores,
+    PetriDishBankRegressor,
+    PetriDishRegressor,
+    PetriDishTransformer,
+)
 from sk_petridish.baselines import NeuralSurrogate
 
 
@@ -50,6 +55,12 @@ ESTIMATORS = [
         PetriDishTransformer(dishes=[("small", small_dish(engine))], learn=learn)
         for engine in ("numba", "torch")
         for learn in (False, True)
+    ),
+    PetriDishBankRegressor(
+        banks=[
+            ("one", PetriDishTransformer(dishes=[("small", small_dish("numba"))])),
+            ("other", PetriDishTransformer(dishes=[("small", small_dish("numba"))], learn=True)),
+        ]
     ),
     NeuralSurrogate(max_iter=50),
     NormalScores(),

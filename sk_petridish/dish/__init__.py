@@ -6,7 +6,15 @@ from ._initial_weights import InitialWeights
 from ._inner_loop import InnerLoop
 from ._inner_loss import INNER_LOSSES
 from ._measure import measure_curves, measure_motifs
-from ._outer_loop import OuterLoop, OuterLoopData, OuterLoopResult, StopLearning, learn
+from ._outer_loop import (
+    HELD_OUT_KEYS,
+    HISTORY_KEYS,
+    OuterLoop,
+    OuterLoopData,
+    OuterLoopResult,
+    StopLearning,
+    learn,
+)
 from ._outer_loss import OUTER_LOSSES
 from ._readout import Readout, fit_readout, judge_dishes, predict_losses
 from ._statistic import STATISTICS, Curves
@@ -25,6 +33,8 @@ from .engines import (
 __all__ = [
     "AUTO",
     "ENGINE_NAMES",
+    "HELD_OUT_KEYS",
+    "HISTORY_KEYS",
     "INNER_LOSSES",
     "OUTER_LOSSES",
     "STATISTICS",

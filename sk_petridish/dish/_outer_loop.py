@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring, EpochTimer, LRScheduler
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler
@@ -101,6 +101,15 @@ class OuterLoopResult(NamedTuple):
     history: list[dict[str, Any]]
 
 
+HISTORY_KEYS = frozenset(
+    {"epoch", "dur", "dish_losses", "train_batch_count"}
+    | {f"{loss}_loss{best}" for loss in ("outer", "train", "valid") for best in ("", "_best")}
+)
+"""What the history has of every outer step."""
+HELD_OUT_KEYS = frozenset({"held_out_loss", "held_out_loss_best"})
+"""What it has besides where motifs are held out."""
+
+
 class _DishLosses(nn.Module):
     """Outer loss of every dish on a batch of motifs."""
 
@@ -109,7 +118,8 @@ class _DishLosses(nn.Module):
     def __init__(self, loss: str, weights: Tensor) -> None:
         super().__init__()
         self._loss: Callable[[Tensor, Tensor, Tensor], Tensor] = OUTER_LOSSES[loss]
-        self.register_buffer("_weights", weights)
+        # No state of a checkpoint, which may be loaded to go on with other motifs.
+        self.register_buffer("_weights", weights, persistent=False)
 
     def forward(self, statistic: Tensor, losses: Tensor, motifs: Tensor) -> Tensor:
         return self._loss(statistic, losses, self._weights[:, motifs])
@@ -141,6 +151,14 @@ class _OuterNet(NeuralNet):
         # The sum, since each dish learns alone, as if there were no others.
         return losses.sum()
 
+    def get_default_callbacks(self) -> list[tuple[str, Callback]]:
+        """Return none: ours have names of our own, and leave skorch's to the user."""
+        return []
+
+    def on_batch_end(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
+        # The mean instead of the sum, for those who read batches.
+        self.history.record_batch("train_loss", self.history[-1, "outer_loss"])
+
     def notify(self, method_name: str, **kwargs: Any) -> None:
         """Notify callbacks; skorch's early stopping ends learning, and no error."""
         try:
@@ -151,6 +169,8 @@ class _OuterNet(NeuralNet):
             raise
 
     def fit_loop(self, *args: Any, **kwargs: Any) -> _OuterNet:
+        # Callbacks may load the steps of an earlier run, before or after these.
+        n_loaded = len(self.history)
         try:
             super().fit_loop(*args, **kwargs)
         except StopLearning:
@@ -158,6 +178,7 @@ class _OuterNet(NeuralNet):
         except KeyboardInterrupt as error:
             # The caller, skorch's partial_fit, takes it for a wish to stop.
             raise _Interrupted from error
+        self.steps_ = self.history.to_list()[n_loaded:]
         return self
 
 
@@ -175,6 +196,27 @@ def _has_stopped(named: tuple[str, Callback]) -> bool:
     """Whether a callback is skorch's early stopping, and has run out of patience."""
     _, callback = named
     return isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
+
+
+class _RecordLosses(Callback):
+    """Record losses under skorch's names too, and whether they are the best so far.
+
+    ``train_loss`` is the outer loss, ``valid_loss`` that on held-out motifs where there are
+    any, and else the outer loss.
+    """
+
+    def on_epoch_end(self, net: NeuralNet, *args: Any, **kwargs: Any) -> None:
+        *before, row = net.history.to_list()
+        outer_loss = row["outer_loss"]
+        losses = {
+            "outer_loss": outer_loss,
+            "train_loss": outer_loss,
+            "valid_loss": row.get("held_out_loss", outer_loss),
+        }
+        for name, loss in losses.items():
+            best = min((step.get(name, np.inf) for step in before), default=np.inf)
+            net.history.record(name, loss)
+            net.history.record(f"{name}_best", bool(loss < best))
 
 
 class _ShowProgress(Callback):
@@ -216,30 +258,28 @@ def _callbacks(
     bar: tqdm,
     others: Sequence[Callback | tuple[str, Callback]],
 ) -> list[Callback | tuple[str, Callback]]:
-    callbacks: list[Callback | tuple[str, Callback]] = [_ShowProgress(bar)]
+    """Return all callbacks, with the user's among ours."""
+    ours: dict[str, Callback] = {"timer": EpochTimer(), "progress": _ShowProgress(bar)}
     if loop.lr_steps:
-        callbacks.append(
-            LRScheduler("MultiStepLR", milestones=list(loop.lr_steps), gamma=loop.lr_decay)
+        ours["lr_steps"] = LRScheduler(
+            "MultiStepLR", milestones=list(loop.lr_steps), gamma=loop.lr_decay
         )
     if score is not None:
-        callbacks.append(
-            EpochScoring(
-                score, name="held_out_loss", on_train=True, use_caching=False, lower_is_better=True
-            )
+        ours["held_out"] = EpochScoring(
+            score, name="held_out_loss", on_train=True, use_caching=False, lower_is_better=True
         )
-    # Before the one that may end learning: they too are told of the last step.
-    callbacks.extend(others)
-    callbacks.append(
-        _OwnEarlyStopping(
-            monitor="outer_loss" if score is None else "held_out_loss",
-            patience=loop.n_iter_no_change,
-            threshold=loop.tol,
-            threshold_mode="abs",
-            load_best=score is not None,
-            sink=bar.write if loop.verbose else _silent,
-        )
+    ours["losses"] = _RecordLosses()
+    stopping = _OwnEarlyStopping(
+        monitor="outer_loss" if score is None else "held_out_loss",
+        patience=loop.n_iter_no_change,
+        threshold=loop.tol,
+        threshold_mode="abs",
+        load_best=score is not None,
+        sink=bar.write if loop.verbose else _silent,
     )
-    return callbacks
+    # The user's before the one that may end learning: they too are told of the last step.
+    named = [(f"sk_petridish_{name}", callback) for name, callback in ours.items()]
+    return [*named, *others, ("sk_petridish_stopping", stopping)]
 
 
 def _silent(message: str) -> None:
@@ -323,11 +363,12 @@ def learn(
             net.fit(np.arange(n_motifs), torch.as_tensor(known.losses, dtype=engine.dtype))
     except _Interrupted as error:
         raise KeyboardInterrupt from error
+    steps: list[dict[str, Any]] = net.steps_
     return OuterLoopResult(
         dishes=module.dishes(),
-        loss_curve=np.asarray([row["dish_losses"] for row in net.history]),
+        loss_curve=np.asarray([step["dish_losses"] for step in steps]),
         held_out_curve=np.asarray(
-            [row["held_out_loss"] for row in net.history if "held_out_loss" in row]
+            [step["held_out_loss"] for step in steps if "held_out_loss" in step]
         ),
-        history=net.history.to_list(),
+        history=steps,
     )

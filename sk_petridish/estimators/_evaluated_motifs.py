@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, column_or_1d
 
 from sk_petridish._compat._sklearn import check_sample_weight
@@ -36,10 +37,11 @@ class EvaluatedMotifs(NamedTuple):
     weights: Losses
 
 
-def validate_losses(y: ArrayLike | None, n_motifs: int) -> Losses:
-    """Check ground-truth losses before anything is computed with them."""
+def validate_losses(y: ArrayLike | None, n_motifs: int, estimator: BaseEstimator) -> Losses:
+    """Check ground-truth losses before an estimator computes anything with them."""
     if y is None:
-        raise ValueError("PetriDishRegressor requires y to be passed, but the target y is None.")
+        name = type(estimator).__name__
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
     try:
         losses: Losses = check_array(
             column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y"
@@ -68,29 +70,66 @@ def join_repeats(space: MotifSpace, evaluated: EvaluatedMotifs) -> EvaluatedMoti
     A motif's loss is the weighted mean of its rows' losses, its weight the sum of
     theirs; a row of weight zero is none.
     """
+    return _join(evaluated, _repeats(evaluated, space.canonical_keys))
+
+
+def join_equal_rows(evaluated: EvaluatedMotifs) -> EvaluatedMotifs:
+    """Join rows that are equal; those that count alike stay as they came.
+
+    What a random seed means to a regressor depends on the order of rows. Where there are
+    weights or repeats it is forgotten, so that a row of weight 2 is one that was given
+    twice, wherever.
+    """
+    groups = _repeats(evaluated, lambda X: [tuple(row) for row in X.tolist()])
+    joined = _join(evaluated, groups)
+    if groups and np.ptp(joined.weights) == 0:
+        return _join(evaluated, sorted(groups, key=min))
+    return joined
+
+
+def _repeats(
+    evaluated: EvaluatedMotifs, name: Callable[[Motifs], Sequence[Hashable]]
+) -> list[list[int]]:
+    """Return the rows that have the same name, as lists."""
     X, y, weights = evaluated
     # Sorted, so that sums are rounded alike and seeds mean the same in every order.
     order = np.lexsort((y, *X.T[::-1]))
     order = order[weights[order] > 0]
-    X, y, weights = X[order], y[order], weights[order]
     repeats: dict[Hashable, list[int]] = {}
-    for row, key in enumerate(space.canonical_keys(X)):
+    for row, key in zip(order.tolist(), name(X[order]), strict=True):
         repeats.setdefault(key, []).append(row)
-    groups = list(repeats.values())
+    return list(repeats.values())
+
+
+def _join(evaluated: EvaluatedMotifs, groups: list[list[int]]) -> EvaluatedMotifs:
+    X, y, weights = evaluated
     return EvaluatedMotifs(
         X[[rows[0] for rows in groups]],
-        np.array([np.average(y[rows], weights=weights[rows]) for rows in groups]),
+        np.array([_mean(y[rows], weights[rows]) for rows in groups]),
         np.array([weights[rows].sum() for rows in groups]),
     )
 
 
-def check_ordering(y: Losses) -> None:
-    """Raise ValueError where there is no order to learn."""
+def _mean(y: Losses, weights: Losses) -> float:
+    """Return the weighted mean, exactly the loss where all are equal.
+
+    Else 0.1 given three times and 0.1 of another motif were no tie.
+    """
+    return float(y.min() + np.average(y - y.min(), weights=weights))
+
+
+def check_several(y: Losses) -> None:
+    """Raise ValueError where there are not two motifs to compare."""
     if len(y) < 2:
         raise ValueError(
             f"A dish learns to order motifs and needs at least 2 different ones, got "
             f"n_samples={len(y)} after averaging repeats."
         )
+
+
+def check_ordering(y: Losses) -> None:
+    """Raise ValueError where there is no order to learn."""
+    check_several(y)
     if np.ptp(y) <= 1e-12 * np.abs(y).max():
         raise ValueError(
             "All motifs have the same loss, so there is no order to learn. Evaluate motifs that "

@@ -6,19 +6,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._evaluated_motifs import validate_weights
 
 
 class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Map each column to the normal scores of its ranks.
 
     A value of rank ``r`` among ``n`` becomes the normal distribution's quantile of
-    ``(r - 0.5) / n``. Losses of architectures have long tails, of those that do not learn
-    at all; on this scale a regressor attends to the order of the good ones as much. Values
-    between those seen are interpolated, and those beyond become the outermost, so that
-    predictions stay among the losses seen.
+    ``(r - 0.5) / n``; with sample weights, of the share of the weight that lies below it,
+    half of its own included, which is the same for rows that are repeated. Losses of
+    architectures have long tails, of those that do not learn at all; on this scale a
+    regressor attends to the order of the good ones as much. Values between those seen are
+    interpolated, and those beyond become the outermost, so that predictions stay among the
+    losses seen.
 
     Attributes
     ----------
@@ -46,7 +50,9 @@ class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
            [-0.97]])
     """
 
-    def fit(self, X: ArrayLike, y: object = None) -> NormalScores:
+    def fit(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> NormalScores:
         """Remember values and their scores.
 
         Parameters
@@ -55,19 +61,31 @@ class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Values.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often each row counts; 2 is as good as giving it twice, 0 as leaving it
+            out.
 
         Returns
         -------
         NormalScores
             The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If a value or a weight is not finite, a weight is negative, or all are zero.
         """
-        columns: NDArray[np.float64] = validate_data(self, X, dtype=np.float64).T
+        rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64)
+        weights = validate_weights(sample_weight, rows)
+        columns, weights = rows[weights > 0].T, weights[weights > 0]
         self.values_, self.scores_ = [], []
         for column in columns:
-            scores = norm.ppf((rankdata(column) - 0.5) / len(column))
-            values, first = np.unique(column, return_index=True)
+            values, group = np.unique(column, return_inverse=True)
+            weight = np.bincount(group, weights)
+            # Of integer weights w: (r - 0.5) / n with r the mean rank of w equal values.
+            below = np.cumsum(weight) - weight / 2
             self.values_.append(values)
-            self.scores_.append(scores[first])
+            self.scores_.append(norm.ppf(below / weights.sum()))
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:

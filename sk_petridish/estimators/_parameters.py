@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
+import joblib
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
@@ -32,6 +33,10 @@ from sk_petridish.dish import (
 from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
 from sk_petridish.motifs.recommended._paper import PAPER
 from sk_petridish.tasks import Task
+
+from ._skorch_callbacks import Entry, Named, check_callbacks, name_callbacks
+
+_PREFIX = "callbacks__"
 
 
 class DishParameters(BaseEstimator):
@@ -124,7 +129,7 @@ class DishParameters(BaseEstimator):
         device: str = "cpu",
         n_jobs: int | None = None,
         dtype: Literal["float64", "float32"] = "float64",
-        callbacks: Sequence[Callback | tuple[str, Callback]] | None = None,
+        callbacks: Sequence[Entry] | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
@@ -171,17 +176,85 @@ class DishParameters(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _callbacks(self) -> list[Callback | tuple[str, Callback]]:
-        """Return the user's skorch callbacks."""
-        callbacks = list(self.callbacks or ())
-        for entry in callbacks:
-            callback = entry[-1] if isinstance(entry, tuple) else entry
-            if not isinstance(callback, Callback):
-                raise TypeError(
-                    f"callbacks must be skorch callbacks or (name, callback) tuples, got "
-                    f"{entry!r}; scikit-learn's callbacks go to set_callbacks()."
-                )
-        return callbacks
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters, those of callbacks too.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to go into the motif space, the task and callbacks.
+
+        Returns
+        -------
+        dict
+            Values by names; ``callbacks__es__patience`` is a parameter of the callback
+            ``es``. One without a name is called by its class, as in skorch.
+        """
+        params: dict[str, Any] = super().get_params(deep=deep)
+        if not deep:
+            return params
+        for name, callback in self._named_callbacks():
+            params[f"callbacks__{name}"] = callback
+            if callback is not None:
+                for part, value in callback.get_params().items():
+                    params[f"callbacks__{name}__{part}"] = value
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of callbacks too.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by names; ``callbacks__es`` replaces the callback ``es``, and None
+            takes it out.
+
+        Returns
+        -------
+        estimator
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        of_callbacks = {key: params.pop(key) for key in list(params) if key.startswith(_PREFIX)}
+        super().set_params(**params)
+        # Whole callbacks before their parameters.
+        for key in sorted(of_callbacks, key=lambda key: key.count("__")):
+            self._set_callback(*key.removeprefix(_PREFIX).partition("__")[::2], of_callbacks[key])
+        return self
+
+    def _set_callback(self, name: str, part: str, value: Any) -> None:
+        """Replace a callback, or set a parameter of it."""
+        named = self._named_callbacks()
+        names = [known for known, _ in named]
+        callback = dict(named).get(name)
+        if name not in names or (part and not callback):
+            raise ValueError(
+                f"Invalid parameter 'callbacks__{name}' for estimator {type(self).__name__}: its "
+                f"callbacks are {names}."
+            )
+        if part and callback:
+            callback.set_params(**{part: value})
+        else:
+            # A new list: the old one may be another's.
+            self.callbacks = [(known, value if known == name else kept) for known, kept in named]
+
+    def _named_callbacks(self) -> Named:
+        """Return callbacks with their names; none where they are not what they should be."""
+        try:
+            return name_callbacks(self.callbacks or ())
+        except (TypeError, ValueError):
+            return []
+
+    def _callbacks(self) -> list[tuple[str, Callback]]:
+        """Return the user's skorch callbacks, checked."""
+        named = name_callbacks(self.callbacks or ())
+        kept = [(name, callback) for name, callback in named if callback is not None]
+        check_callbacks(kept, holds_out=self.early_stopping)
+        return kept
 
     def _validate_columns(self, X: ArrayLike, *, fitting: bool) -> Motifs:
         """Check rows of numbers; whether they are motifs, the motif space checks."""
@@ -196,6 +269,17 @@ class DishParameters(BaseEstimator):
             n_slopes = checked.shape[1]
             self.motif_space_ = SigmoidSlope(n_slopes) if space is None else clone(space)
         return checked
+
+
+def shared_space(spaces: Sequence[MotifSpace], n_features: int, parts: str) -> MotifSpace:
+    """Return the one motif space of parts; without any, the default for these columns."""
+    if len({joblib.hash(space) for space in spaces}) > 1:
+        raise ValueError(
+            f"{parts} are of different motif spaces, {list(spaces)}, but a row of X is a motif "
+            "of one; give motif_space."
+        )
+    space: MotifSpace = clone(spaces[0]) if spaces else SigmoidSlope(n_features)
+    return space
 
 
 def _setting(params: DishParameters, space: MotifSpace, name: str) -> Any:

@@ -153,10 +153,14 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     callbacks : list of skorch callbacks, default=None
         Told of every outer step, as instances or ``(name, instance)`` tuples. Their
         ``net.history`` records ``"outer_loss"``, ``"dish_losses"`` and, with
-        ``early_stopping``, ``"held_out_loss"``; ``net.module_.dishes()`` are the dishes as
-        learned so far. To end learning, raise :class:`~sk_petridish.dish.StopLearning` at the
-        end of a step; skorch's ``EarlyStopping`` works too, but any other KeyboardInterrupt
-        ends the fit in an error. scikit-learn's own callbacks go to :meth:`set_callbacks`.
+        ``early_stopping``, ``"held_out_loss"``; ``"train_loss"`` is the outer loss,
+        ``"valid_loss"`` the held-out loss where there is one and else the outer loss, and
+        ``"valid_loss_best"`` whether it is the smallest so far. ``net.module_.dishes()`` are
+        the dishes as learned so far. ``callbacks__name__patience`` is a parameter of the
+        callback ``name``; one without a name is called by its class, as in skorch. To end
+        learning, raise :class:`~sk_petridish.dish.StopLearning` at the end of a step;
+        skorch's ``EarlyStopping`` works too, but any other KeyboardInterrupt ends the fit in
+        an error. scikit-learn's own callbacks go to :meth:`set_callbacks`.
     warm_start : bool, default=False
         Whether another ``fit`` goes on from the dishes of the last one, as
         :meth:`partial_fit` does, with the motifs that it is given and the same motif
@@ -302,8 +306,8 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         ValueError
             If a row is no motif, a loss is not finite, there are fewer than two
             different motifs, all have the same loss, ``n_batches`` does not divide
-            ``n_synthetic``, ``early_stopping`` leaves too few motifs, or ``warm_start``
-            meets dishes of another shape.
+            ``n_synthetic``, ``early_stopping`` leaves too few motifs, ``warm_start``
+            meets dishes of another shape, or a callback cannot work in an outer loop.
         KeyboardInterrupt
             If the user presses Ctrl-C.
 
@@ -431,7 +435,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         rows = self._validate_columns(X, fitting=not goes_on)
         motifs = self.motif_space_.validate(rows)
         return EvaluatedMotifs(
-            motifs, validate_losses(y, len(motifs)), validate_weights(sample_weight, motifs)
+            motifs, validate_losses(y, len(motifs), self), validate_weights(sample_weight, motifs)
         )
 
     def _learn(self, evaluated: EvaluatedMotifs, *, goes_on: bool) -> PetriDishRegressor:
@@ -463,7 +467,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         hooks.begin(context)
         steps = OuterSteps(context, hooks, lambda dishes: data.judge(dishes).attributes())
         with one_torch_thread():
-            learned = data.learn(loop, batch_seed, [steps, *callbacks])
+            learned = data.learn(loop, batch_seed, [("sk_petridish_steps", steps), *callbacks])
             result = data.judge(learned.dishes)
         hooks.end(context, result.attributes)
         self._keep(data, learned, result, goes_on=goes_on)

@@ -29,7 +29,7 @@ from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
 
 from ._callbacks import FitHooks
 from ._evaluated_motifs import validate_weights
-from ._parameters import draw_ensemble, engine_options
+from ._parameters import draw_ensemble, engine_options, shared_space
 from ._persistence import SavedEstimator
 from ._regressor import PetriDishRegressor
 from ._row_cache import cached_rows
@@ -377,13 +377,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         spaces = [member.motif_space for _, member in self._named() if member.motif_space]
         if self.motif_space is not None:
             spaces = [self.motif_space]
-        if len({joblib.hash(space) for space in spaces}) > 1:
-            raise ValueError(
-                f"dishes are of different motif spaces, {spaces}, but a row of X is a motif of "
-                "one; give motif_space."
-            )
-        space: MotifSpace = clone(spaces[0]) if spaces else SigmoidSlope(n_features)
-        return space
+        return shared_space(spaces, n_features, "dishes")
 
     def _named(self) -> list[tuple[str, PetriDishRegressor]]:
         """Return the regressors that describe the bank, with their names, checked."""
