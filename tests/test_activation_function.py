@@ -169,7 +169,7 @@ def test_every_function_of_the_published_table_that_has_a_formula_has_one():
 SMOOTH = ["gelu", "1 / (2 + sin(x))", "atan(x) + asinh(x)", "log(1 + x * x)"]
 
 
-@pytest.mark.parametrize("name", [*{*ACTIVATION_FUNCTIONS} - {*SMOOTH}, "exp(0.5 * x)", *SMOOTH])
+@pytest.mark.parametrize("name", [*dict.fromkeys([*ACTIVATION_FUNCTIONS, "exp(0.5 * x)", *SMOOTH])])
 def test_engines_agree(name):
     space = ActivationFunction()
     motifs = [space.blueprint(space.encode([name])[0])]

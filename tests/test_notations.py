@@ -42,7 +42,11 @@ def test_it_reads_a_motif_or_names_the_one_that_it_cannot_read(space, seed, nons
     np.testing.assert_array_equal(space.encode(space.decode(X)), X)
 
 
-@pytest.mark.parametrize("text", ["(" * 10**5, "-" * 10**5, "[" * 10**6, "1" * 10**6, "x+" * 10**6])
+@pytest.mark.parametrize(
+    "text",
+    ["(" * 10**5, "-" * 10**5, "[" * 10**6, "1" * 10**6, "x+" * 10**6],
+    ids=["brackets", "minus", "lists", "digits", "sums"],
+)
 def test_long_text_is_refused_at_once(space, text):
     with pytest.raises(ValueError, match=r"^Motif 0: ") as refusal:
         space.encode([text])
