@@ -7,6 +7,7 @@ from typing import Any, get_args
 import cloudpickle
 from optuna.pruners import BasePruner, NopPruner
 from optuna.storages import InMemoryStorage
+from sklearn.base import is_classifier
 
 from sk_petridish.metrics import has_spread
 from sk_petridish.motifs import MotifSpace
@@ -45,10 +46,22 @@ def check_ranking(
         )
     if not 0 <= exploration <= 1:
         raise ValueError(f"exploration must be between 0 and 1, got {exploration}.")
+    for method in ("fit", "predict"):
+        if surrogate is not None and not _has_method(surrogate, method):
+            raise ValueError(f"surrogate must be a regressor with {method}(), got {surrogate!r}.")
+    if surrogate is not None and is_classifier(surrogate):
+        raise ValueError(f"surrogate must be a regressor, got the classifier {surrogate!r}.")
+    if not isinstance(proposer, Proposer) and not _has_method(proposer, "ask"):
+        raise ValueError(f"proposer must be a Proposer, got {proposer!r}.")
     if acquisition != "mean" and surrogate is not None and not has_spread(surrogate):
         raise without_spread(acquisition, surrogate)
     for what, owner in (("surrogate", surrogate), ("proposer", proposer)):
         _check_same_space(what, owner, motif_space)
+
+
+def _has_method(owner: Any, name: str) -> bool:
+    """Whether an object, and no class, has a method."""
+    return not isinstance(owner, type) and callable(getattr(owner, name, None))
 
 
 def _check_same_space(what: str, owner: Any, motif_space: MotifSpace) -> None:

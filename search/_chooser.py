@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from optuna.distributions import BaseDistribution
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 from sklearn.base import RegressorMixin
@@ -16,7 +17,7 @@ from sklearn.base import RegressorMixin
 from sk_petridish._compat._optuna import (
     all_trials,
     fixed_params,
-    n_trials_of_optimize,
+    n_trials_left,
     params_fixed_by,
 )
 from sk_petridish.metrics import kendall_tau_score
@@ -96,7 +97,14 @@ class Chooser:
         claim = self._claims.of(trial)
         if claim is None or not self._has(claim.row, columns):
             claim = self._choose(study, trial, columns)
-        return Decision(self, claim, fixed)
+        return Decision(self, claim, fixed, self.family.is_noted(trial) is not None)
+
+    def shows(self, trial: FrozenTrial) -> Claim | None:
+        """Return the claim of a trial that has ended with just the motif that it claims."""
+        claim, motif = self._claims.of(trial), self.family.motif_of(trial)
+        if claim is None or motif is None or not np.array_equal(claim.row, motif):
+            return None
+        return claim
 
     def _columns(self, fixed: Mapping[str, Any]) -> dict[int, float]:
         """Return the numbers that are fixed by the positions of their columns."""
@@ -151,8 +159,13 @@ class Chooser:
         return claim
 
     def _named(self, fixed: Fixed) -> dict[str, float]:
-        names = list(self.family.distributions)
-        return {names[column]: value for column, value in fixed.items()}
+        named = list(self.family.distributions.items())
+        # What has one value only, nobody has fixed.
+        return {
+            named[column][0]: value
+            for column, value in fixed.items()
+            if not named[column][1].single()
+        }
 
     def _candidates(
         self, seen: _Seen, sign: float, fixed: Fixed
@@ -232,9 +245,8 @@ class Chooser:
 
     def _warn_if_never_asked(self, n_fits: int, trials: Sequence[FrozenTrial]) -> None:
         """Warn of a study that ends before there is anything to learn from."""
-        n_trials = n_trials_of_optimize()
-        # One trial is a round of a loop of the user's own.
-        if n_fits or self._has_warned or n_trials in (None, 1):
+        n_trials = n_trials_left()
+        if n_fits or self._has_warned or n_trials is None:
             return
         self._has_warned = True
         n_known = sum(
@@ -243,7 +255,7 @@ class Chooser:
         n_startup = max(self.ranking.schedule.n_startup, 1)
         if n_known + n_trials <= n_startup:
             warnings.warn(
-                f"n_trials={n_trials} ends before {n_startup} trials are complete, as "
+                f"n_trials={n_trials} left end before {n_startup} trials are complete, as "
                 f"n_startup_trials asks for ({n_known} are now): unless other workers add some, "
                 "motifs are drawn at random, and the surrogate is never asked.",
                 stacklevel=2,
@@ -261,16 +273,19 @@ class Decision(NamedTuple):
         The motif; None where parameters are to be suggested one by one.
     fixed : dict of str to object
         Parameters that were known before.
+    is_noted : bool
+        Whether the study says that a space suggests the motif.
     """
 
     chooser: Chooser
     claim: Claim | None
     fixed: Mapping[str, Any]
+    is_noted: bool
 
-    def is_for(self, trial: FrozenTrial, name: str) -> bool:
+    def is_for(self, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> bool:
         """Return whether a parameter is the motif's, and the trial has kept to it so far."""
         numbers = self._numbers()
-        return name in self.chooser.family.distributions and all(
+        return distribution == self.chooser.family.distributions.get(name) and all(
             numbers.get(other, value) == value or self.fixed.get(other) == value
             for other, value in trial.params.items()
         )

@@ -9,6 +9,7 @@ then they claim the next candidate, and the motif may be suggested later.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 
 from optuna.study import Study
@@ -19,7 +20,7 @@ from sk_petridish.motifs import Motifs
 from sk_petridish.motifs._identity import differences
 
 from ._family import Family
-from ._reclaim import is_reclaimed
+from ._reclaim import MAX_ATTEMPTS, is_reclaimed
 from ._trial_attributes import Claim, claim_of, write_claim
 
 
@@ -47,18 +48,22 @@ class Claims:
 
     def taken(self, trials: Iterable[FrozenTrial], trial: FrozenTrial) -> list[Motifs]:
         """Return the motifs that trials other than a certain one have or claim."""
-        # What a dead worker had is free again; failed and pruned trials keep theirs. So do
-        # those that have asked for a part of what they claim only, or they would all get
-        # the same part.
-        motifs = []
+        # Failed and pruned trials keep theirs, and so does one that has asked for a part of
+        # what it claims only, or all would get the same part.
+        motifs: list[Motifs] = []
+        lost: list[Motifs] = []
         for other in trials:
-            if other.number != trial.number and not is_reclaimed(other):
-                motif = self._motif(other)
-                if motif is None and (claim := self.of(other)) is not None:
-                    motif = claim.row
-                if motif is not None:
-                    motifs.append(motif)
-        return motifs
+            if other.number == trial.number:
+                continue
+            motif = self._motif(other)
+            if motif is None and not self.family.has_all_names(other):
+                claim = self.of(other)
+                motif = None if claim is None else claim.row
+            if motif is not None:
+                (lost if is_reclaimed(other) else motifs).append(motif)
+        # What a dead worker had is free again, unless it seems to kill its workers.
+        attempts = Counter(map(self.key, lost))
+        return motifs + [motif for motif in lost if attempts[self.key(motif)] >= MAX_ATTEMPTS]
 
     def keys(self, motifs: Iterable[Motifs]) -> set[Hashable]:
         """Return the keys of motifs."""

@@ -88,6 +88,28 @@ class Family:
                 return None
         return self.row_of(trial)
 
+    def has_all_names(self, trial: FrozenTrial) -> bool:
+        """Return whether a trial has parameters of all of the motif's names."""
+        return trial.params.keys() >= self.distributions.keys()
+
+    def otherwise(self, trial: FrozenTrial) -> list[tuple[str, Any, Any]]:
+        """Return how the space differs from one that has suggested just the same names.
+
+        Parameters
+        ----------
+        trial : FrozenTrial
+            A trial.
+
+        Returns
+        -------
+        list of (str, object, object)
+            Parameters with their values, ours first; empty where there is no such space.
+        """
+        theirs = suggested(trial).get(self.prefix)
+        if theirs is None or not self.has_all_names(trial) or self._has_more(trial.params):
+            return []
+        return list(differences(self.identity, theirs))
+
     def row_of(self, trial: FrozenTrial) -> Motifs | None:
         """Return the row of a trial that is known to be the family's.
 

@@ -12,15 +12,18 @@ from sk_petridish._compat._optuna import id_of, storage_of
 
 from ._trial_attributes import is_untold, why_reclaimed, write_reclaimed
 
+# An evaluation may end with its worker dead this often before its motif is given up.
+MAX_ATTEMPTS = 3
+
 
 def reclaim_trials(study: Study, *, older_than: float | None = None) -> int:
     """Fail the trials of a study that dead workers have left running.
 
     Their motifs may be suggested again: that an evaluation did not end says nothing about
-    its motif. A :class:`PetriDishSearch` does it by itself when a lease expires; a study
-    with a :class:`PetriDishSampler` has no leases, since Optuna evaluates. Where its storage
-    has a ``heartbeat_interval``, Optuna fails such trials by itself, and their motifs come
-    back as well.
+    its motif, unless that happens three times. A :class:`PetriDishSearch` does it by itself
+    when a lease expires; a study with a :class:`PetriDishSampler` has no leases, since Optuna
+    evaluates. Where its storage has a ``heartbeat_interval``, Optuna fails such trials by
+    itself, and their motifs come back as well.
 
     Parameters
     ----------

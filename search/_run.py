@@ -23,6 +23,7 @@ from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
 from sk_petridish._compat._optuna import quietly, storage_of
+from sk_petridish.motifs._identity import plain
 
 from ._default_surrogate import default_surrogate
 from ._evaluator import Evaluator, evaluate
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 # How often, in seconds, to look whether other workers are ready.
 _POLL = 0.5
+# Differences that an error names.
+_SHOWN = 6
 # How often to try to open a study.
 _OPENINGS = 3
 _logger = logging.getLogger("sk_petridish.search")
@@ -89,10 +92,13 @@ class SearchRun:
         if ours["random_state"] is None:  # any seed will do, so that of the study does
             ours["random_state"] = theirs["random_state"]
         if found := different(ours, theirs):
+            # A parameter may decide the choices of every column.
+            shown = dict(list(found.items())[:_SHOWN])
+            more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
             raise ValueError(
-                f"The study {name!r} is of a search with other {list(found)}: "
-                f"{[other for _, other in found.values()]}, not "
-                f"{[mine for mine, _ in found.values()]}. Choose another study_name."
+                f"The study {name!r} is of a search with other {list(shown)}{more}: "
+                f"{[other for _, other in shown.values()]}, not "
+                f"{[mine for mine, _ in shown.values()]}. Choose another study_name."
             )
         self.study.check_distributions()
         return int(theirs["random_state"])
@@ -220,7 +226,8 @@ class SearchRun:
             return None
         row = best.motif
         study = self.study.study
-        loss = read_test(study, row)
+        test = plain(search.test_ground_truth)
+        loss = read_test(study, row, test)
         if loss is None:
             params = params_of(search.motif_space, row)
             call = partial(evaluate, search.test_ground_truth, row, FixedTrial(params))
@@ -230,7 +237,7 @@ class SearchRun:
             except Exception as error:  # the search is not to be lost
                 _logger.warning("The final test failed: %r", error)
                 return None
-            write_test(study, row, loss)
+            write_test(study, row, loss, test)
         return loss
 
 

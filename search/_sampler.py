@@ -30,6 +30,8 @@ from ._trial_attributes import claimed_prefixes, show_prediction, write_told
 from .proposers import GeneticAlgorithm, Proposer
 
 _Given = TypeVar("_Given")
+# Decisions that are kept in memory.
+_MOST_RUNNING = 10_000
 
 
 class PetriDishSampler(BaseSampler):
@@ -74,22 +76,26 @@ class PetriDishSampler(BaseSampler):
     seed : int, default=None
         Determines candidates and the default surrogate.
 
-    See Also
-    --------
-    PetriDishSearch : Algorithm 1 of the paper, in batches.
-
     Raises
     ------
     ValueError
         If a parameter cannot be, or does not go together with the motif space.
+
+    See Also
+    --------
+    PetriDishSearch : Algorithm 1 of the paper, in batches.
 
     Notes
     -----
     A trial has a motif of the space if it has all of its parameters, with values in the
     space's ranges, and the study does not say that another space has suggested them.
     Others are not learned from: those of another space with the same names, and those in
-    which only some of the parameters were suggested. Motifs under different prefixes, see
-    :meth:`MotifSpace.suggest <sk_petridish.motifs.MotifSpace.suggest>`, are learned apart.
+    which only some of the parameters were suggested. Where the study says nothing, as
+    with ``study.ask(space.search_space())``, distributions have to be the space's, and no
+    further parameter is numbered like one of it, as those of a larger space are; then
+    predictions are shown when a trial has ended. Motifs under different prefixes, see
+    :meth:`MotifSpace.suggest <sk_petridish.motifs.MotifSpace.suggest>`, are learned apart;
+    in a trial that has several, the attributes are those of the last.
 
     Parameters that are fixed, by :class:`~optuna.samplers.PartialFixedSampler` or
     ``study.enqueue_trial``, are those of all candidates.
@@ -305,7 +311,8 @@ class PetriDishSampler(BaseSampler):
             return self.independent_sampler.sample_independent(
                 study, trial, param_name, param_distribution
             )
-        if decision.is_last(trial, param_name):
+        # Where no space has noted that its motif is complete, further parameters may follow.
+        if decision.is_noted and decision.is_last(trial, param_name):
             show_prediction(study, trial, decision.claim)
         return to_python(param_distribution, decision.number(param_name))
 
@@ -346,9 +353,26 @@ class PetriDishSampler(BaseSampler):
             Its value.
         """
         self._decisions.pop(_key(trial), None)
+        self._show_at_the_end(study, trial)
         if has_heartbeat(storage_of(study)):
             write_told(study, trial, True)
         self.independent_sampler.after_trial(study, trial, state, values)
+
+    def _show_at_the_end(self, study: Study, trial: FrozenTrial) -> None:
+        """Show the prediction where it was not certain before, or warn of another space."""
+        for chooser in self._choosers_of(trial):
+            claim = chooser.shows(trial)
+            if claim is not None and "predicted" not in trial.user_attrs:
+                show_prediction(study, trial, claim)
+        for prefix in suggested(trial):
+            others = [Family(space, prefix).otherwise(trial) for space in self._spaces.values()]
+            # Of several spaces one has suggested it.
+            if all(others):
+                name, ours, theirs = others[0][0]
+                self._warn_once(
+                    f"Trials have motifs of another space than the sampler's: its {name} is "
+                    f"{theirs!r}, not {ours!r}. The surrogate does not suggest them."
+                )
 
     def _decision(
         self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
@@ -356,7 +380,7 @@ class PetriDishSampler(BaseSampler):
         """Return what is decided for the motif of a parameter; None where it is of none."""
         decisions = self._decisions.setdefault(_key(trial), [])
         for decision in decisions:
-            if decision.is_for(trial, name):
+            if decision.is_for(trial, name, distribution):
                 return decision
         # As the trial is in the study by now, with the spaces and claims noted there.
         latest = copy.copy(trial)
@@ -365,6 +389,9 @@ class PetriDishSampler(BaseSampler):
         if chooser is None:
             return None
         decisions.append(chooser.decide(study, latest))
+        # Trials that other processes tell are never popped; their claims are in the study.
+        while len(self._decisions) > _MOST_RUNNING:
+            self._decisions.pop(next(iter(self._decisions)))
         return decisions[-1]
 
     def _chooser(

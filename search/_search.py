@@ -184,7 +184,9 @@ class PetriDishSearch:
             )
         if n_iter_no_change is not None and n_iter_no_change < 1:
             raise ValueError(f"n_iter_no_change must be at least 1, got {n_iter_no_change}.")
-        if lease <= 0:
+        if n_jobs == 0:
+            raise ValueError("n_jobs must not be 0; None is 1, -1 all processors.")
+        if not lease > 0:
             raise ValueError(f"lease must be positive, got {lease}.")
         self.motif_space = motif_space
         self.ground_truth = ground_truth
@@ -274,7 +276,7 @@ def _check_initial(motif_space: MotifSpace, X: ArrayLike | None, y: ArrayLike | 
         return History.empty(motif_space)
     if X is None or y is None:
         raise ValueError("X_init and y_init go together.")
-    rows = motif_space.validate(X)
+    rows = np.array([motif_space._on_steps(row) for row in motif_space.validate(X)])
     initial = History.of(rows, y)
     if initial.y.shape != (len(rows),) or not np.isfinite(initial.y).all():
         raise ValueError("y_init must have a finite loss for each motif of X_init.")

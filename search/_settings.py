@@ -29,7 +29,7 @@ def settings_of(search: PetriDishSearch) -> dict[str, Any]:
         # Classes by name: a class may move to another module.
         "proposer": type(search.proposer).__name__,
         "surrogate": type(search.surrogate).__name__,
-        "given": joblib.hash((search.initial.X, search.initial.y)),
+        "X_init, y_init": _known(search),
         "random_state": search.random_state,
         **_parameters("motif_space", search.motif_space),
         **_parameters("proposer", search.proposer),
@@ -52,6 +52,13 @@ def _parameters(of: str, owner: Any) -> dict[str, Any]:
     return {f"{of}__{name}": value for name, value in params if name != "motif_space"}
 
 
+def _known(search: PetriDishSearch) -> str | None:
+    """Return a hash of what was known before; None where that was nothing."""
+    X, y = search.initial.X, search.initial.y
+    known: str = joblib.hash((X, y))
+    return known if len(y) else None
+
+
 def _ground_truth(ground_truth: Any) -> dict[str, Any]:
     """Return what is known of the task that losses are of.
 
@@ -61,6 +68,5 @@ def _ground_truth(ground_truth: Any) -> dict[str, Any]:
     if hasattr(ground_truth, "get_params"):
         params = _parameters("ground_truth", ground_truth)
         return {"ground_truth": type(ground_truth).__name__} | params
-    if isinstance(ground_truth, partial) or is_dataclass(ground_truth):
-        return {"ground_truth": plain(ground_truth)}
-    return {}
+    known = isinstance(ground_truth, partial) or is_dataclass(ground_truth)
+    return {"ground_truth": plain(ground_truth) if known else "<callable>"}

@@ -18,7 +18,7 @@ from ._acquisition import Losses
 from ._family import Family
 from ._lease import is_abandoned, is_of_run
 from ._optuna import loss_of, params_of
-from ._reclaim import has_lost_its_worker, is_reclaimed, reclaim
+from ._reclaim import MAX_ATTEMPTS, has_lost_its_worker, is_reclaimed, reclaim
 from ._result import Evaluation
 from ._step import Ranked
 from ._trial_attributes import (
@@ -36,8 +36,6 @@ from .proposers import History
 
 # Iteration of results that were known before the search.
 INITIAL = -1
-# An evaluation may end with its worker dead this often before its motif is given up.
-_MAX_ATTEMPTS = 3
 
 
 class SearchStudy:
@@ -233,7 +231,7 @@ class SearchStudy:
 
     def _is_to_be_replaced(self, trial: FrozenTrial) -> bool:
         """Return whether a trial was reclaimed, and its motif is not given up yet."""
-        return is_reclaimed(trial) and self._n_lost(trial) < _MAX_ATTEMPTS
+        return is_reclaimed(trial) and self._n_lost(trial) < MAX_ATTEMPTS
 
     def _n_lost(self, trial: FrozenTrial) -> int:
         """Count the workers that have died with the slot of a trial."""

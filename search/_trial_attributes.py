@@ -49,7 +49,7 @@ surrogate_kendall_tau    trial   agreement until now            sampler         
 error                    trial   what an evaluation failed of   Evaluator       people, SearchRun
 sk_petridish:batch:N     study   {X, predicted} of iteration N  write_batch     read_batch
 sk_petridish:settings    study   what workers must agree on     SearchRun       SearchRun
-sk_petridish:test        study   {motif, loss} of the test      SearchRun       SearchRun
+sk_petridish:test        study   {motif, loss, test}             SearchRun       SearchRun
 =======================  ======  =============================  ==============  ==================
 """
 
@@ -292,15 +292,16 @@ def read_settings(study: Study) -> dict[str, Any] | None:
     return settings
 
 
-def write_test(study: Study, motif: Motifs, loss: float) -> None:
-    """Write down the loss of the best motif in the final test."""
-    study.set_user_attr(_TEST, {"motif": motif.tolist(), "loss": loss})
+def write_test(study: Study, motif: Motifs, loss: float, test: Any) -> None:
+    """Write down the loss of the best motif in the final test, and which test that was."""
+    study.set_user_attr(_TEST, {"motif": motif.tolist(), "loss": loss, "test": test})
 
 
-def read_test(study: Study, motif: Motifs) -> float | None:
-    """Return the loss of a motif in the final test, None where it was not tested."""
+def read_test(study: Study, motif: Motifs, test: Any) -> float | None:
+    """Return the loss of a motif in a final test, None where it was not tested so."""
     written = study.user_attrs.get(_TEST)
-    if written is None or written["motif"] != motif.tolist():
+    # Before tests were told apart there was one.
+    if written is None or (written["motif"], written.get("test", test)) != (motif.tolist(), test):
         return None
     return float(written["loss"])
 

@@ -2,6 +2,7 @@
 
 import inspect
 
+import matplotlib.pyplot as plt
 import numpy as np
 import optuna
 import pytest
@@ -167,6 +168,7 @@ def test_it_can_be_looked_at(space):
         return
     display = MotifDisplay.from_motif(space, row)
     assert display.ax_.texts or display.ax_.lines
+    plt.close(display.figure_)
 
 
 def test_it_can_be_cloned(space):

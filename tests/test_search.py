@@ -231,7 +231,7 @@ def test_settings_survive_a_storage():
     assert different(ours, theirs) == {}
     assert json.loads(json.dumps(ours)) == ours
     written = plain([np.float64(0.5), (1, "a"), None, np.inf, SPACE, True, object()])
-    space = {"class": "ConvCell", "n_cells": SPACE.n_cells}
+    space = {"class": "ConvCell", "n_cells": 3, "operations": list(SPACE.operations)}
     assert written == [0.5, [1, "a"], None, "inf", space, True, "<object>"]
     assert json.loads(json.dumps(written)) == written
 

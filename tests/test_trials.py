@@ -24,7 +24,8 @@ from optuna.trial import FixedTrial, TrialState, create_trial
 from search_problems import loss, small_search
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.linear_model import LinearRegression
+from sklearn.ensemble import StackingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -600,7 +601,7 @@ def test_equal_spaces_are_told_apart_by_their_prefix():
     assert sampler._chooser_of("second", "second_").proposer is sampler._proposers["second"]
     study = optuna.create_study(sampler=sampler)
     study.optimize(lambda trial: value_of(spaces["second"].suggest(trial, "second_")), n_trials=2)
-    assert list(sampler._choosers)[-1] == ("second", "second_")
+    assert sampler._choosers["second", "second_"]._lists
 
 
 @pytest.mark.parametrize(
@@ -626,6 +627,114 @@ def test_another_range_than_the_samplers_is_warned_of():
     with pytest.warns(UserWarning, match="the surrogate does not suggest it"):
         study.optimize(lambda trial: value_of(theirs.suggest(trial)), n_trials=4)
     assert all(0.1 <= trial.params["slope"] <= 0.2 for trial in study.trials)
+
+
+@pytest.mark.filterwarnings("ignore:depth is asked for")
+def test_no_parameter_is_suggested_beyond_what_was_asked_for():
+    space = ModuleMotif(network, {"width": IntDistribution(1, 64), "depth": IntDistribution(1, 20)})
+
+    def by_hand(trial):
+        return float(trial.suggest_int("width", 1, 64) * trial.suggest_int("depth", 1, 4))
+
+    study = optuna.create_study(sampler=small_sampler(space))
+    study.optimize(by_hand, n_trials=20)
+    assert {trial.params["depth"] for trial in study.trials} <= {1, 2, 3, 4}
+    words = CategoricalDistribution(("x", "y"))
+    for _ in range(3):
+        assert study.ask({"width": IntDistribution(1, 64), "depth": IntDistribution(1, 3)})
+    other = optuna.create_study(sampler=small_sampler(space))
+    assert other.ask({"width": IntDistribution(1, 64), "depth": words}).params["depth"] in "xy"
+
+
+def test_motifs_of_a_larger_space_asked_for_take_none_of_a_smaller():
+    two, three = (
+        ModuleMotif(network, {f"units_{i}": IntDistribution(1, 3) for i in range(n)})
+        for n in (2, 3)
+    )
+    study = optuna.create_study(sampler=small_sampler(two, n_startup_trials=3))
+    for _ in range(9):
+        trial = study.ask(three.search_space())
+        study.tell(trial, 100.0 + sum(trial.params.values()))
+    found = set()
+    for _ in range(9):
+        trial = study.ask(two.search_space())
+        found.add(tuple(trial.params.values()))
+        study.tell(trial, float(sum(trial.params.values())))
+    assert len(found) == 9
+    assert not any("predicted" in trial.user_attrs for trial in study.trials[:9])
+    assert all("predicted" in trial.user_attrs for trial in study.trials[13:])
+
+
+class Build:
+    """A factory with a setting."""
+
+    def __init__(self, width):
+        self.width = width
+
+    def __call__(self, row, n_inputs, n_hidden, n_outputs):
+        return network(row, n_inputs, self.width, n_outputs)
+
+    build = __call__
+
+
+WIDTH, DEPTH = IntDistribution(1, 30), IntDistribution(1, 30)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (ModuleMotif(Build(8), {"a": WIDTH}), ModuleMotif(Build(64), {"a": WIDTH})),
+        (ModuleMotif(Build(8).build, {"a": WIDTH}), ModuleMotif(Build(64).build, {"a": WIDTH})),
+        (
+            ModuleMotif(partial(network), {"a": WIDTH}),
+            ModuleMotif(partial(network, n=1), {"a": WIDTH}),
+        ),
+        (
+            ModuleMotif(network, {"a": WIDTH, "b": DEPTH}),
+            ModuleMotif(network, {"b": DEPTH, "a": WIDTH}),
+        ),
+        (ModuleMotif(network, {"a": WIDTH}), ModuleMotif(network, {"a": WIDTH, "b": DEPTH})),
+        (ModuleMotif(network, {"a": WIDTH}), ModuleMotif(network, {"a": WIDTH}, "images")),
+    ],
+)
+def test_the_networks_of_another_function_are_other_motifs(tmp_path, one, other):
+    for ours, theirs in ((one, other), (other, one)):
+        study, _ = study_of(theirs)
+        assert [Family(ours).motif_of(trial) for trial in study.trials] == [None] * 6
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal")))
+    settings = {"surrogate": LinearRegression(), "n_init": 2, "n_select": 1, "n_iterations": 0}
+    PetriDishSearch(one, value_of, storage=storage, **settings).run()
+    with pytest.raises(ValueError, match="of a search with other"):
+        PetriDishSearch(other, value_of, storage=storage, **settings).run()
+
+
+def test_a_sampler_of_another_space_than_the_objectives_says_so():
+    study = optuna.create_study(sampler=small_sampler(ConvCell()))
+    theirs = ConvCell(n_cells=2)
+    with pytest.warns(UserWarning, match="its n_cells is 2, not 3"):
+        study.optimize(lambda trial: value_of(theirs.suggest(trial)), n_trials=3)
+
+
+def test_a_step_is_one_network_however_it_was_rounded():
+    space = ModuleMotif(network, {"share": FloatDistribution(0, 0.5, step=0.1)})
+    study = optuna.create_study(sampler=small_sampler(space))
+    study.enqueue_trial({"share": 0.3})
+    study.optimize(lambda trial: value_of(space.suggest(trial)), n_trials=6)
+    assert len({round(trial.params["share"], 6) for trial in study.trials}) == 6
+    result = PetriDishSearch(
+        space, value_of, surrogate=LinearRegression(), X_init=[[0.3], [0.1]], y_init=[1.0, 2.0],
+        n_init=6, n_iterations=0, n_select=1, random_state=0,
+    ).run()  # fmt: skip
+    assert len({round(one.motif[0], 6) for one in result.history}) == 6
+
+
+@pytest.mark.filterwarnings("ignore:No motif of the space")
+def test_a_choice_that_is_none_is_refused_by_name():
+    space = ConvCell()
+    study = optuna.create_study(sampler=small_sampler(space))
+    study.enqueue_trial({"edge_1_2": 7})
+    with pytest.raises(ValueError, match="Trial 0, parameter 'edge_1_2'"):
+        space.suggest(study.ask())
 
 
 # Searches that do not go on
@@ -719,7 +828,49 @@ def test_a_user_attribute_of_the_users_breaks_nothing():
     assert "surrogate_kendall_tau" in study.trials[-1].user_attrs
 
 
+def test_a_final_test_is_done_again_where_it_is_another(tmp_path):
+    def tested(row, data):
+        return {"valid": 1.0, "test": 2.0}[data]
+
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal")))
+    losses = [
+        small_search(storage=storage, test_ground_truth=partial(tested, data=data)).run().test_loss
+        for data in ("valid", "valid", "test")
+    ]
+    assert losses == [1.0, 1.0, 2.0]
+
+
+def test_known_results_of_a_search_are_named_where_they_differ(tmp_path):
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal")))
+    small_search(storage=storage, n_iterations=0).run()
+    with pytest.raises(ValueError, match="X_init, y_init"):
+        small_search(storage=storage, n_iterations=0, X_init=[[1.0] * 6], y_init=[1.0]).run()
+
+
 # What fails early
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"surrogate": "ridge"}, "surrogate must be a regressor with fit"),
+        ({"surrogate": KNeighborsRegressor}, "surrogate must be a regressor with fit"),
+        ({"surrogate": LogisticRegression()}, "got the classifier"),
+        ({"proposer": "ga"}, "proposer must be a Proposer"),
+        (
+            {
+                "surrogate": StackingRegressor([("k", KNeighborsRegressor(2))], Ridge()),
+                "acquisition": "expected_improvement",
+            },
+            "predicts a spread",
+        ),
+        ({"lease": float("nan")}, "lease must be positive"),
+        ({"n_jobs": 0}, "n_jobs must not be 0"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_training(changes, message):
+    with pytest.raises(ValueError, match=message):
+        small_search(**changes)
 
 
 @pytest.mark.parametrize("acquisition", ["expected_improvement", "lower_confidence_bound"])
@@ -791,6 +942,16 @@ def test_a_study_that_ends_before_the_surrogate_is_asked_is_warned_of(n_trials, 
     assert len(said) == warned
 
 
+@pytest.mark.filterwarnings("default:n_trials=")
+def test_trials_that_were_enqueued_do_not_hide_that_a_study_is_too_short():
+    space = ConvCell()
+    study = optuna.create_study(sampler=PetriDishSampler(space, surrogate=Asked(), seed=0))
+    for number in range(3):
+        study.enqueue_trial(dict.fromkeys(space.search_space(), number))
+    with pytest.warns(UserWarning, match="the surrogate is never asked"):
+        study.optimize(lambda trial: value_of(space.suggest(trial)), n_trials=20)
+
+
 # Dead workers
 
 
@@ -798,7 +959,8 @@ DYING = """
 import os, signal, sys
 import optuna
 from optuna.storages import RDBStorage
-from sklearn.linear_model import LinearRegression
+from sklearn.ensemble import StackingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 sys.path.insert(0, {tests!r})
 from test_trials import KERNELS
 from sk_petridish.search import PetriDishSampler
@@ -862,6 +1024,22 @@ def test_a_retried_trial_has_the_motif_of_the_one_that_was_lost(tmp_path):
     kernels = [trial.params["kernel"] for trial in study.trials]
     assert kernels[0] == kernels[1]
     assert sorted(kernels[1:]) == [1, 3, 5, 7]
+
+
+def test_a_motif_that_fails_again_and_again_is_given_up(tmp_path):
+    """Told by a process that has another sampler, which says no more than a dead worker."""
+    url = f"sqlite:///{tmp_path}/study.db"
+    sampler = PetriDishSampler(KERNELS, surrogate=LinearRegression(), n_startup_trials=9, seed=0)
+    storage = RDBStorage(url, heartbeat_interval=60, grace_period=120)
+    study = optuna.create_study(study_name="study", storage=storage, sampler=sampler)
+    kernels = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for _ in range(8):
+            kernels.append(KERNELS.suggest(study.ask())[0])
+            elsewhere = optuna.load_study(study_name="study", storage=url)
+            elsewhere.tell(len(kernels) - 1, state=TrialState.FAIL)
+    assert [kernels.count(kernel) for kernel in dict.fromkeys(kernels)] == [3, 3, 2]
 
 
 def test_optunas_other_samplers_are_none_of_its_concern():

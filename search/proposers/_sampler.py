@@ -10,7 +10,6 @@ from optuna.trial import create_trial
 from sklearn.base import RegressorMixin
 
 from sk_petridish.motifs import Motifs, MotifSpace
-from sk_petridish.motifs._distributions import holds
 
 from .._optuna import params_of, quiet_study
 from ._base import History, Proposer
@@ -59,14 +58,10 @@ class SamplerProposer(Proposer):
         study = quiet_study(self.sampler(seed=generator.randint(2**31 - 1)))
         distributions = self.motif_space.search_space()
         known = history.known()
-        for row, loss in zip(known.X, known.y, strict=True):
-            # Each knows how to go on from motifs within the ranges only.
-            if all(
-                holds(one, number) for one, number in zip(distributions.values(), row, strict=True)
-            ):
-                params = params_of(self.motif_space, row)
-                study.add_trial(
-                    create_trial(params=params, distributions=distributions, value=loss)
-                )
+        # Each knows how to go on from motifs within the ranges only.
+        searched = self.motif_space._is_searched(known.X)
+        for row, loss in zip(known.X[searched], known.y[searched], strict=True):
+            params = params_of(self.motif_space, row)
+            study.add_trial(create_trial(params=params, distributions=distributions, value=loss))
         while True:
             yield self.motif_space.suggest(study.ask())[None]

@@ -79,17 +79,21 @@ def has_heartbeat(storage: BaseStorage) -> bool:
     return isinstance(storage, BaseHeartbeat) and is_heartbeat_enabled(storage)
 
 
-def n_trials_of_optimize() -> int | None:
-    """Return the ``n_trials`` of the ``study.optimize`` that this is called from.
+def n_trials_left() -> int | None:
+    """Return how many trials a ``study.optimize`` that this is called from still has.
 
-    None where there is no such call or number, or several threads share it. Optuna tells
-    samplers nothing of it, so that the callers of the caller are looked through.
+    The present one counts. None where there is no such call or number, where several threads
+    share it, or where one trial was asked for, a round of a loop of the user's own. Optuna
+    tells samplers nothing of it, so that the callers of the caller are looked through.
     """
     frame = inspect.currentframe()
     while frame is not None:
         if frame.f_code is _optimize_sequential.__code__:
-            alone = not frame.f_locals["reseed_sampler_rng"]
-            n_trials: int | None = frame.f_locals["n_trials"] if alone else None
-            return n_trials
+            known = frame.f_locals
+            n_trials, begun = known.get("n_trials"), known.get("i_trial")
+            if n_trials in (None, 1) or begun is None:
+                return None
+            left: int = n_trials - begun + 1
+            return left
         frame = frame.f_back
     return None

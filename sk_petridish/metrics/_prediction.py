@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import StackingRegressor
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline
 
@@ -62,6 +63,9 @@ def has_spread(estimator: Any) -> bool:
     """
     if isinstance(estimator, Pipeline):
         return has_spread(estimator.steps[-1][1])
+    if isinstance(estimator, StackingRegressor):
+        final = estimator.final_estimator
+        return final is not None and has_spread(final)
     if isinstance(estimator, TransformedTargetRegressor):
         return False  # it passes the argument on, and cannot transform a pair back
     parameters = inspect.signature(estimator.predict).parameters

@@ -569,12 +569,17 @@ class MotifSpace(ABC, BaseEstimator):
         names = [prefix + name for name in distributions]
         check_first_suggestion(trial, names)
         note_suggestion(trial, prefix, self.identity())
-        pairs = zip(names, distributions.values(), strict=True)
-        return self._of_params([suggest(trial, name, one) for name, one in pairs])
+        values = []
+        for name, distribution in zip(names, distributions.values(), strict=True):
+            try:
+                values.append(suggest(trial, name, distribution))
+            except ValueError as error:  # a choice that was fixed or enqueued, and is none
+                raise ValueError(f"Trial {trial.number}, parameter {name!r}: {error}") from error
+        return self._of_params(values)
 
     def _of_params(self, values: ArrayLike) -> Motifs:
         """Return the motif that the parameters of a trial mean."""
-        row = np.array(values, dtype=np.float64)
+        row = self._on_steps(np.array(values, dtype=np.float64))
         try:
             return self._checked(row)
         except ValueError as error:
@@ -586,6 +591,21 @@ class MotifSpace(ABC, BaseEstimator):
         # Optuna draws columns one by one, and together they may be no motif.
         repaired: Motifs = self._repair(row[None])[0]
         return repaired
+
+    def _on_steps(self, row: Motifs) -> Motifs:
+        """Return a row whose steps are those of the distributions to the last digit.
+
+        0.3 and 0 + 3 * 0.1 differ by rounding, and would be two networks.
+        """
+        columns = zip(self.search_space().values(), row, strict=True)
+        return np.array(
+            [
+                nearest(distribution, np.array([number]))[0]
+                if getattr(distribution, "step", None) and holds(distribution, number)
+                else number
+                for distribution, number in columns
+            ]
+        )
 
     def identity(self) -> dict[str, Any]:
         """Return what the meaning of a row depends on.

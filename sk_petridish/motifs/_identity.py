@@ -20,6 +20,8 @@ _LOCAL = {
     "n_jobs", "verbose", "memory", "device", "engine", "callbacks", "data_home", "checkpoint_dir",
 }  # fmt: skip
 
+_ABSENT = "<absent>"
+
 
 def parameters_of(owner: Any) -> dict[str, Any]:
     """Return the parameters that decide what an object means, fit for JSON.
@@ -38,18 +40,22 @@ def parameters_of(owner: Any) -> dict[str, Any]:
     """
     try:
         params = owner.get_params(deep=False)
-    except AttributeError:
+    except (AttributeError, TypeError):
         return {}
-    left_out = _LOCAL.union(getattr(type(owner), "_ranges", ()))
+    ranges = getattr(type(owner), "_ranges", ())
+    # Of ranges by the names of columns, these remain, in order: they say what a number is.
+    params |= {name: list(params[name]) for name in ranges if isinstance(params[name], Mapping)}
+    left_out = _LOCAL.union(name for name in ranges if not isinstance(params[name], list))
     return {name: plain(value) for name, value in params.items() if name not in left_out}
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON gives back as it was; for other objects the name of their class.
+    """Return what JSON gives back as it was; for other objects their class and settings.
 
-    Classes and functions are their names, arrays their hashes, estimators and dataclasses
-    their class and parameters. The representation of another object may name its address,
-    or a default that a later version adds, and its class does not change.
+    Functions are their names, arrays their hashes. What has parameters or fields is its
+    class with these, another object its class with the attributes that are plain
+    themselves. The representation of an object may name its address, or a default that a
+    later version adds, and its class does not change.
 
     Parameters
     ----------
@@ -83,22 +89,34 @@ def plain(value: Any) -> Any:
             return {"class": stored["name"]} | stored["attributes"]
         case partial():
             return [plain(value.func), plain(value.args), plain(value.keywords)]
-        case BaseEstimator():
-            # By its name: a class may move to another module.
-            return {"class": type(value).__name__} | parameters_of(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {part.name: plain(getattr(value, part.name)) for part in fields(value)}
-        return {"class": type(value).__name__} | parts
+    if inspect.ismethod(value):
+        return [f"<{value.__func__.__qualname__}>", plain(value.__self__)]
     if isinstance(value, type) or inspect.isroutine(value):
         return f"<{value.__qualname__}>"
-    return f"<{type(value).__name__}>"
+    # By its name: a class may move to another module.
+    name, settings = type(value).__name__, _settings_of(value)
+    return {"class": name} | settings if settings else f"<{name}>"
+
+
+def _settings_of(value: Any) -> dict[str, Any]:
+    """Return what an object was made with, as far as it can be known."""
+    if hasattr(value, "get_params"):
+        return parameters_of(value)
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    attributes = getattr(value, "__dict__", {}).items()
+    return {
+        name: plain(one)
+        for name, one in attributes
+        if name[0] != "_" and isinstance(one, bool | int | float | str | None)
+    }
 
 
 def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield where two plain values differ in what both have.
 
-    Keys that only one of them has do not count: a later version may add parameters, with
-    defaults that mean what there was before.
+    Parameters of a class that only one of them has do not count, nor outermost keys: a later
+    version may add them, with defaults that mean what there was before.
 
     Parameters
     ----------
@@ -113,8 +131,10 @@ def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[tuple[str, A
         Keys on the way to the difference, joined by dots, and both values.
     """
     if isinstance(ours, dict) and isinstance(theirs, dict):
-        for key in sorted(ours.keys() & theirs.keys()):
-            yield from differences(ours[key], theirs[key], f"{path}.{key}" if path else key)
+        grows = not path or "class" in ours.keys() & theirs.keys()
+        for key in sorted(ours.keys() & theirs.keys() if grows else ours.keys() | theirs.keys()):
+            pair = ours.get(key, _ABSENT), theirs.get(key, _ABSENT)
+            yield from differences(*pair, f"{path}.{key}" if path else key)
     elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         for number, pair in enumerate(zip(ours, theirs, strict=True)):
             yield from differences(*pair, f"{path}.{number}" if path else str(number))
