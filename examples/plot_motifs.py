@@ -67,4 +67,4 @@ print("one network:", one == same)
 # The best-known surrogate of a family is an ordinary regressor: ``fit(X, y)`` with tens of
 # trained networks, and ``predict``.
 surrogate = make_surrogate(ConvCell(), random_state=0)
-print("banks:", ", ".join(name for name, _ in surrogate.banks))
+print("blocks:", ", ".join(name for name, _ in surrogate.banks))
