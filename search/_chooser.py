@@ -128,7 +128,11 @@ class Chooser:
             if key in taken:
                 continue
             claim = Claim(
-                self.family.identity, motif, sign * predicted, rank, self._tau(seen.trials)
+                self.family.identity,
+                motif,
+                float(sign * predicted),
+                rank,
+                self._tau(seen.trials),
             )
             seen.trials = self._claims.claim(study, trial, claim)
             # Whoever has claimed it meanwhile cannot have overlooked this claim, too.
