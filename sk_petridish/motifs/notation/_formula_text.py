@@ -6,7 +6,6 @@ import ast
 import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import TypeGuard
 
 from ._expressions import CONSTANT, OPERATORS, UNARY, VARIABLE, Formula, number
 from ._named_functions import DEFINITIONS, FOLDED
@@ -102,7 +101,14 @@ def _read(node: ast.expr, given: _Given) -> Formula:
 def _arguments(call: ast.Call, given: _Given) -> _Arguments:
     parts = [("", part) for part in call.args]
     parts += [(one.arg or "**", one.value) for one in call.keywords]
-    return [(name, part.value if _is_word(part) else _read(part, given)) for name, part in parts]
+    arguments: list[tuple[str, Value]] = []
+    for name, part in parts:
+        match part:
+            case ast.Constant(value=(str() | bool() | None) as word):
+                arguments.append((name, word))
+            case _:
+                arguments.append((name, _read(part, given)))
+    return arguments
 
 
 def _called(function: ast.expr, arguments: _Arguments, given: _Given) -> Formula:
@@ -119,7 +125,7 @@ def _called(function: ast.expr, arguments: _Arguments, given: _Given) -> Formula
 
 
 def _is_made(node: ast.Call) -> bool:
-    """Return whether a call makes one of PyTorch's modules: a class with numbers alone."""
+    """Return whether a call makes one of PyTorch's modules: a class, without x."""
     match node:
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             names = (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
@@ -139,7 +145,7 @@ def _applied(name: str, arguments: _Arguments, node: ast.expr) -> Formula:
     # PyTorch's default is the known function itself, leaky_relu(x, 0.01) as leaky_relu(x).
     for values in (in_short(name, bound), in_full(name, bound)):
         labels = frozenset(label(argument, value) for argument, value in values.items())
-        given = {name: value for name, value in values.items() if isinstance(value, Formula)}
+        given = {one: value for one, value in values.items() if isinstance(value, Formula)}
         if key in UNARY and labels == {VARIABLE}:
             return Formula(key, (given[VARIABLE],))
         if body := definitions().get((key, labels)):
@@ -211,11 +217,6 @@ def _number_of(node: ast.expr) -> float | None:
         case ast.Attribute(value=module, attr=name) if ast.unparse(module) in _MODULES:
             return _NUMBERS.get(name)
     return None
-
-
-def _is_word(node: ast.expr) -> TypeGuard[ast.Constant]:
-    """Return whether an argument is text, a truth value or ``None``."""
-    return isinstance(node, ast.Constant) and isinstance(node.value, str | bool | None)
 
 
 _FOLDED = {key_of(name): folded for name, folded in FOLDED.items()}

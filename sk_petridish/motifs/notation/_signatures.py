@@ -97,7 +97,7 @@ def in_full(name: str, bound: Mapping[str, Value]) -> dict[str, Value]:
     }
     return {
         argument: value
-        for argument, value in (defaults | bound).items()
+        for argument, value in {**defaults, **bound}.items()
         if value is not None and argument not in WITHOUT_EFFECT
     }
 
