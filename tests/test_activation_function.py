@@ -1,6 +1,7 @@
 """Activation functions made of named functions."""
 
 import csv
+import inspect
 import math
 import os
 from pathlib import Path
@@ -115,7 +116,55 @@ ALIKE = {
     "arccosh(x)": torch.acosh, "atanh(x / 7)": lambda x: torch.atanh(x / 7),
     "arctanh(x / 7)": lambda x: torch.atanh(x / 7), "x*asinh(x)**2": lambda x: x * x.asinh() ** 2,
     "atan(x)**2 - x": lambda x: x.atan() ** 2 - x, "softsign": F.softsign,
+    # With the names and the order of PyTorch's arguments.
+    "F.leaky_relu(x, negative_slope=0.01, inplace=True)": F.leaky_relu, "nn.ReLU(True)": F.relu,
+    "nn.LeakyReLU(negative_slope=1 / 4)": lambda x: F.leaky_relu(x, 0.25),
+    "nn.LeakyReLU(0.2, True)(2 * x) + 1": lambda x: F.leaky_relu(2 * x, 0.2) + 1,
+    "nn.Softplus(beta=2)": lambda x: torch.log1p(torch.exp(2 * x)) / 2,
+    "F.softplus(x, 1, 20)": F.softplus, "F.softplus(x, threshold=30)": F.softplus,
+    "torch.clamp(x, min=0)": F.relu, "x + torch.clamp(x, max=2.5)": lambda x: x + x.clamp(max=2.5),
+    "torch.clamp(x, None, 6)": lambda x: x.clamp(max=6), "clamp(x, 1)": lambda x: x.clamp(1),
+    "torch.clip(max=1, input=x, min=-2)": lambda x: x.clip(-2, 1),
+    "np.clip(x, a_min=0, a_max=6)": lambda x: x.clip(0, 6), "F.silu(input=x)": F.silu,
+    "nn.GELU('tanh')": lambda x: F.gelu(x, approximate="tanh"), "F.gelu(x, 'none')": F.gelu,
+    "F.gelu(x, approximate=\"tanh\")": lambda x: F.gelu(x, approximate="tanh"),
+    "nn.Hardtanh(max_val=3)": lambda x: F.hardtanh(x, -1.0, 3.0),
+    "F.hardtanh(x, -2, inplace=True)": lambda x: F.hardtanh(x, -2.0),
+    "F.elu(x, alpha=-1)": lambda x: F.elu(x, -1.0), "torch.pow(x, exponent=2)": torch.square,
+    "torch.add(x, other=1)": lambda x: x + 1, "torch.tanh(input=x)": torch.tanh,
 }  # fmt: skip
+# PyTorch's activations that are no formula here: they have learned parameters, are random, jump,
+# or mix the units.
+NO_FORMULA = {
+    "Threshold", "RReLU", "GLU", "Hardshrink", "MultiheadAttention", "PReLU", "Softmin", "Softmax",
+    "Softmax2d", "LogSoftmax",
+}  # fmt: skip
+OPTIONS = {
+    "Hardtanh": [(-2.0, 0.5)], "ELU": [(0.5,), (2,)], "CELU": [(0.5,), (2,)], "GELU": [("tanh",)],
+    "LeakyReLU": [(0.2,), (1.5,), (-1e-05,)], "Softplus": [(0.5,), (2.0, 30.0)],
+    "Softshrink": [(0.0,), (1.25,)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Identity", *torch.nn.modules.activation.__all__])
+def test_what_torch_prints_of_a_module_is_the_module(name):
+    space = ActivationFunction()
+    module = getattr(torch.nn, name)
+    if name in NO_FORMULA:
+        with pytest.raises(ValueError, match=f"'nn.{name}' is unknown"):
+            space.encode([f"nn.{name}(0.5)"])
+        return
+    modules = [module(*options) for options in [(), *OPTIONS.get(name, [])]]
+    if "inplace" in inspect.signature(module).parameters:
+        modules += [module(*options, inplace=True) for options in [(), *OPTIONS.get(name, [])]]
+    x = torch.linspace(-6, 6, 241, dtype=torch.float64)
+    for one in modules:
+        X = space.encode([str(one), f"nn.{one}", f"torch.nn.{one}(x)"])
+        np.testing.assert_array_equal(X, X[[0, 0, 0]])
+        expected = one(x.clone()).numpy()
+        np.testing.assert_allclose(space.activation(X[0], x), expected, rtol=1e-12, atol=1e-12)
+    # Its defaults written out are the function without them.
+    np.testing.assert_array_equal(*space.encode([str(module()), name]))
 
 
 @pytest.mark.parametrize(("text", "function"), (IN_TORCH | ALIKE).items())
@@ -221,13 +270,34 @@ def test_formulas_that_commute_are_one(one, same):
         ("__import__('os')", "is unknown"),
         ("x if x else 1", "is unknown"),
         ("max(x)", "'max' is unknown with 1 argument"),
-        ("leaky_relu(x, 1, 2)", "is unknown with 3 arguments"),
+        ("leaky_relu(x, 1, 2)", "'leaky_relu' cannot have inplace=2.0"),
+        ("leaky_relu(x, 1, False, 2)", "'leaky_relu' is unknown with 4 arguments"),
+        ("nn.LeakyReLU(slope=0.2)", "an argument 'slope': it has x, negative_slope, inplace"),
+        ("F.relu(x, dim=1)", "'relu' is unknown with an argument 'dim': it has x, inplace"),
+        ("torch.add(x, 1, alpha=2)", "an argument 'alpha': it has x, other"),
+        ("max(x, dim=1)", "'max' is unknown with an argument 'dim'"),
+        ("swoosh(x, beta=1)", "'swoosh' is unknown with 2 arguments. A formula"),
+        ("swish(x, inplace=True)", "'swish' is unknown with an argument 'inplace': it has x"),
+        ("elu(x, **x)", "an argument '\\*\\*'"),
+        ("elu(x, x=x)", "'elu' has two arguments 'x'"),
+        ("elu(x, alpha=1, alpha=2)", "'elu' has two arguments 'alpha'"),
+        ("elu(x, alpha=None)", "'elu' cannot have alpha=None"),
+        ("elu(x, alpha=True)", "'elu' cannot have alpha=True"),
+        ("relu('x')", "'relu' cannot have x='x'"),
+        ("nn.ReLU()(x, x)", "'ReLU' cannot have inplace=x"),
+        ("nn.CELU(alpha=-1.0)", "'CELU' cannot have alpha=-1, only 0 or more"),
+        ("nn.CELU(alpha=0)", "no value"),
+        ("nn.Softshrink(-1)", "cannot have lambd=-1"),
+        ("nn.Softplus(threshold=5)", "cannot have threshold=5, only 20 or more"),
+        ("clamp(x)", r"'clamp' is unknown with x: it is clamp\(x, min\) or"),
+        ("relu(inplace=True)", r"'relu' is unknown with 0 arguments: it is relu\(x\)"),
+        ("gelu(x, approximate='erf')", r"unknown with approximate='erf', x: .* approximate='tanh'"),
+        ("gelu(x, approximate=tanh)", "'tanh' is unknown"),
         ("bessel_i0e(x)", "'bessel_i0e' is unknown .* the functions abs, .*, zero"),
         ("F.relu + x", "is unknown"),
         ("torch.load(x)", "'torch.load' is unknown"),
         ("x.tanh()", "is unknown"),
         ("x.__class__", "is unknown"),
-        ("gelu(x, approximate='tanh')", "is unknown"),
         ("max(*x)", "is unknown"),
         ("True * x", "is unknown"),
         ("1j * x", "is unknown"),
@@ -269,6 +339,7 @@ def test_what_is_no_formula_is_refused(text, reason):
 
 
 WORDS = "x ( ) + - * / ** , . 0.5 2 max tanh nn = ' mish SiLU \\ e pi [ : ~ x(x)".split()
+WORDS += ["elu(", "alpha=", "inplace=", "True", "None"]
 
 
 @given(parts=st.lists(st.sampled_from([*WORDS, " ", "\n", "lambda "]), max_size=12))

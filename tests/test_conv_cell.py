@@ -235,10 +235,12 @@ def test_neighbours_write_the_same_cell(row):
     of_naslib = (NAMES[1], NAMES[0], NAMES[3], NAMES[2], NAMES[4])
     integers = tuple(of_naslib.index(names[i]) for i in (0, 1, 3, 2, 4, 5))
     for motif in (
-        text, f" {text}\n", Structure(text), str(Structure(text)), lists, str(lists),
+        text, f" {text}\n", text.replace("+", "\n + "), text.replace("|", " | "),
+        Structure(text), str(Structure(text)), lists, str(lists),
         tuple(map(tuple, lists)), [lists[0], lists[1], lists[2][::-1]], integers,
         list(integers), np.array(integers), torch.tensor(integers), str(integers),
-        str(list(integers)),
+        str(list(integers)), str(np.array(integers)), f"[ {' '.join(map(str, integers))}\n]",
+        [[(name, np.int64(start)) for name, start in pairs] for pairs in lists],
     ):  # fmt: skip
         np.testing.assert_array_equal(space.encode([motif]), [row])
 
@@ -257,7 +259,8 @@ def test_strings_of_transnas_bench_are_rows(row):
     for space in (ConvCell(), ConvCell(operations=FOUR)):
         np.testing.assert_array_equal(space.encode([text]), [row])
         # The skeleton is no part of the cell.
-        np.testing.assert_array_equal(space.encode([text.replace("41414", "111")]), [row])
+        for same in (text.replace("41414", "111"), text.removeprefix("64-41414-")):
+            np.testing.assert_array_equal(space.encode([same]), [row])
 
 
 @given(row=ROWS, order=st.permutations(range(5)))
@@ -289,6 +292,10 @@ def test_the_cells_without_pooling():
         ConvCell(operations=("none", "max_pool_3x3")).search_space()
 
 
+CELL = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+PAIRS = [[("none", start) for start in range(end)] for end in (1, 2, 3)]
+
+
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
@@ -315,6 +322,32 @@ def test_the_cells_without_pooling():
         ([[("none", 0)], [("none", 0)] * 2, [("none", i) for i in range(3)]], "no cell of"),
         ([[("none", 1)], [("none", 0)] * 2, [("none", i) for i in range(3)]], "no cell of"),
         ([("none", 0), [("none", 0)] * 2, 3], "no cell of NAS-Bench-201"),
+        ([[("none", 0)], [("none", False), ("none", True)], PAIRS[2]], "no cell of NAS-Bench-201"),
+        ("1_0_2", "'1_0_2' is no cell"),
+        ("1_02_334", "'1_02_334' has other digits"),
+        ("1_02_3333", "'1_02_3333' is no cell"),
+        ("[4 0 3 1 4 5]", "other numbers than 0 to 4"),
+        ("[4 0 3 1 4]", "no cell of NAS-Bench-201"),
+        ("[4 0 3 1 4 3) ", "no cell of NAS-Bench-201"),
+        ("[4. 0. 3. 1. 4. 3.]", "no cell of NAS-Bench-201"),
+        ((True, False, True, True, False, True), "are not the integers"),
+        ((4, 0, 3, 1, 4, True), "are not the integers"),
+        (np.ones(6, dtype=bool), "are not the integers"),
+        (torch.ones(6, dtype=torch.bool), "are not the integers"),
+        ("[True, False, True, True, False, True]", "are not the integers"),
+        (b"\x04\0\x03\x01\x04\x03", "got bytes b"),
+        (bytearray(6), "got bytearray"),
+        (CELL.encode(), "got bytes b"),
+        (repr(CELL.encode()), "no cell of NAS-Bench-201"),
+        (f"garbage {CELL}", "'garbage .*no cell of NAS-Bench-201"),
+        (f"{CELL} more text", "no cell of NAS-Bench-201"),
+        (f"{CELL}+", "no cell of NAS-Bench-201"),
+        (CELL.replace("+", ""), "no cell of NAS-Bench-201"),
+        (CELL.replace("|+|", "|"), "no cell of NAS-Bench-201"),
+        (CELL.replace("+", "-"), "no cell of NAS-Bench-201"),
+        (CELL.replace("|none~2|", ""), "no cell of NAS-Bench-201"),
+        (f"Structure(4 nodes with {CELL}", "no cell of NAS-Bench-201"),
+        (f"Structure(5 nodes with {CELL})", "no cell of NAS-Bench-201"),
     ],
 )
 def test_what_is_no_cell_is_refused_by_its_number(cell, reason):

@@ -44,8 +44,8 @@ def test_it_reads_a_motif_or_names_the_one_that_it_cannot_read(space, seed, nons
 
 @pytest.mark.parametrize(
     "text",
-    ["(" * 10**5, "-" * 10**5, "[" * 10**6, "1" * 10**6, "x+" * 10**6],
-    ids=["brackets", "minus", "lists", "digits", "sums"],
+    ["(" * 10**5, "-" * 10**5, "[" * 10**6, "1" * 10**6, "x+" * 10**6, "9-" * 2 + "a" * 10**6],
+    ids=["brackets", "minus", "lists", "digits", "sums", "letters"],
 )
 def test_long_text_is_refused_at_once(space, text):
     with pytest.raises(ValueError, match=r"^Motif 0: ") as refusal:

@@ -1,6 +1,7 @@
 """Recurrent cells against published numbers."""
 
 import itertools
+import json
 import math
 from collections import namedtuple
 
@@ -283,6 +284,15 @@ def test_genotypes_and_their_text_are_cells(seed, n_nodes, average, before):
         f"genotypes.Genotype(recurrent = {pairs},\n  concat = {ends})",
         f"Genotype({pairs}, {concat})",
         f"Genotype(recurrent={pairs})",
+        dict(genotype._asdict()),
+        {"recurrent": tuple(pairs)},
+        f"{before}{genotype._asdict()} loss (last) 4.2",
+        f"{before}{json.dumps({'concat': ends, 'recurrent': pairs})}",
+        f"{before}{genotype} valid ppl [61.2], (saved)",
+        f"{before}{genotype}, step 3: lr = {{'a)': 20}}",
+        f"{before}Genotype(concat=sorted({ends}), recurrent=list({pairs}))",
+        f"{before}Genotype(recurrent={pairs}, concat=list({concat})) # ')'",
+        f"dict(recurrent={pairs}, concat=tuple({concat}))",
     ):
         np.testing.assert_array_equal(space.encode([motif]), X)
 
@@ -297,6 +307,17 @@ def test_arcs_are_cells(seed, n_nodes):
     for motif in (arc, tuple(arc), np.array(arc), torch.tensor(arc), text, str(arc)):
         np.testing.assert_array_equal(space.encode([motif]), X)
     np.testing.assert_array_equal(space.from_string([text, text[2:]]), [X[0], X[0]])
+    # The mean of all nodes is that of the loose ends where node 0 alone is read.
+    other = RecurrentCell(n_nodes)
+    np.testing.assert_array_equal(other.from_string([text[2:]]), X)
+    if not X[0, ::2].any():
+        np.testing.assert_array_equal(other.from_string([text]), X)
+        return
+    for motif in (arc, np.array(arc), text, str(arc)):
+        with pytest.raises(ValueError, match=r"^Motif 0: .* ENAS.* average='loose_ends'"):
+            other.encode([motif])
+    with pytest.raises(ValueError, match=r"^Cell 1: .* ENAS.* average='loose_ends'"):
+        other.from_string([text[2:], text])
 
 
 def test_the_published_arc_is_the_published_cell():
@@ -327,7 +348,22 @@ DARTS = list(PUBLISHED_CELLS["DARTS_V2"])
         ("-" * 100_000 + "1", "no text of"),
         ("[('relu', 0)", "no text of"),
         (None, "must be a list"),
-        ({"recurrent": DARTS}, "must be a list"),
+        ({"recurrent": DARTS, "concat": range(1, 8)}, r"its concat, but average='all'"),
+        ({"recurrent": DARTS, "normal": []}, "a dictionary of a genotype has 'recurrent'"),
+        ({"concat": [1, 2]}, "a dictionary of a genotype has 'recurrent'"),
+        ({"recurrent": {"relu": 0}}, "must be a list"),
+        (f"{{'recurrent': {DARTS}, **x}}", "no text of"),
+        (f"Genotype(recurrent={DARTS}, concat=list(open('x')))", "no text of"),
+        (f"Genotype(recurrent={DARTS}, concat=list(range(10**30)))", "no text of"),
+        (f"Genotype(recurrent={DARTS}, concat=list(range({10**30})))", "concat has more than"),
+        (f"Genotype(recurrent={DARTS}) or Genotype(recurrent={DARTS})", "has 2 genotypes"),
+        (f"INFO Genotype(recurrent={DARTS}", "no text of"),
+        (bytes(17), "must be a list, got b"),
+        (bytearray(17), "must be a list, got bytearray"),
+        (17 * [False], r"Node 1 must be a list, got False"),
+        ([("relu", False), *DARTS[1:]], r"Node 1 is \('relu', False\)"),
+        ([("relu", np.False_), *DARTS[1:]], r"Node 1 is \('relu', np.False_\)"),
+        ([("relu", torch.tensor(False)), *DARTS[1:]], r"Node 1 is \('relu', tensor\(False\)\)"),
         ([*DARTS[:7], ("relu", 8)], r"Node 8 is \('relu', 8\)"),
         ([*DARTS[:7], ("relu", -1)], r"Node 8 is \('relu', -1\)"),
         ([*DARTS[:7], ("relu", 0.5)], "Node 8 is"),
@@ -360,7 +396,7 @@ def test_what_is_no_genotype_is_refused_by_its_number(motif, reason):
 )
 def test_what_is_no_arc_is_refused_by_its_number(text, reason):
     with pytest.raises(ValueError, match=f"^Cell 1: .*{reason}"):
-        RecurrentCell().from_string([ENAS, text])
+        RecurrentCell(average="loose_ends").from_string([ENAS, text])
 
 
 @pytest.mark.parametrize("name", ["banana", "linear", "scale", "sum", "batch_norm", "conv"])

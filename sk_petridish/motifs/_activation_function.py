@@ -51,7 +51,8 @@ class ActivationFunction(MotifSpace):
     function, and a constant, which counts only where the function is one. Its notation is the
     formula as text, such as ``"x * sigmoid(x)"``. Text may use all that can be written as such a
     formula: the names of ``ACTIVATION_FUNCTIONS`` as functions, ``"swish(2 * x)"``; PyTorch's
-    names and modules, ``"F.silu(x)"`` or ``"nn.LeakyReLU(0.2)"``; arithmetic as functions,
+    names and modules, ``"F.silu(x)"`` or ``"nn.LeakyReLU(0.2)"``, with the names of their
+    arguments, ``"GELU(approximate='tanh')"``; arithmetic as functions,
     ``"sum_n(abs(x), swish(x), 1)"``; powers with whole and half exponents, ``"x**2"``; and a
     function alone, ``"torch.tanh"``.
 
@@ -76,7 +77,8 @@ class ActivationFunction(MotifSpace):
     Formulas that differ in the order of what commutes are one motif; those that are equal
     by other rules of arithmetic remain different. The recommended settings are those of
     :class:`SigmoidSlope`. Names that PyTorch has, too, mean what they mean there: the
-    ``hard_sigmoid`` is that of slope 1/6.
+    ``hard_sigmoid`` is that of slope 1/6. Of their arguments, ``inplace`` is ignored, and so is
+    the ``threshold`` of softplus from 20 on, its default: below that it makes a jump.
 
     Random formulas are small most often. Repair leaves formulas alone, whatever their
     constants. Otherwise it rounds the numbers of functions, clips them to the last that is
@@ -102,6 +104,12 @@ class ActivationFunction(MotifSpace):
     (True, False)
     >>> space.decode(space.encode(["F.silu(x)", "add(relu(x), swish(x))", "x**2 - atan(x)"]))
     ['x * sigmoid(x)', 'relu(x) + (x * sigmoid(x))', '(x * x) - atan(x)']
+
+    A module, as PyTorch prints it:
+
+    >>> from torch import nn
+    >>> space.decode(space.encode([str(nn.Hardtanh(0.0, 6.0, inplace=True))]))
+    ['max(min(x, 6.0), 0.0)']
     """
 
     _settings: ClassVar[dict[str, dict[str, Any]]] = {"best": SIGMOID_SLOPE, "paper": PAPER}

@@ -31,8 +31,8 @@ class ConvCell(DiscreteSpace):
     A row has a number for each edge, in the order 0-1, 0-2, 1-2, 0-3, 1-3, 2-3. Its notation is
     the benchmark's: ``"|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"``.
     :meth:`encode` reads the same cells in others' notations, too: strings of
-    TransNAS-Bench-101 [2]_, ``"64-41414-1_02_333"``; AutoDL's lists of pairs, three of them; and
-    NASLib's six integers, ``(4, 0, 3, 1, 4, 3)``.
+    TransNAS-Bench-101 [2]_, ``"64-41414-1_02_333"`` or ``"1_02_333"``; AutoDL's lists of
+    pairs, three of them; and NASLib's six integers, ``(4, 0, 3, 1, 4, 3)``.
 
     Parameters
     ----------

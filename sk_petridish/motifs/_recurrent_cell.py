@@ -73,8 +73,8 @@ class RecurrentCell(DiscreteSpace):
     range is legal, so that changing positions or exchanging parts of rows always gives
     cells. Its notation is that of published genotypes: the activation and the previous node
     of every node, in a list of tuples. :meth:`encode` reads genotypes of DARTS too, objects
-    with ``recurrent`` and ``concat``; arcs of ENAS, ``2 * n_nodes + 1`` integers, of which
-    the first is the activation of node 0; and the text of all of these.
+    or dictionaries with ``recurrent`` and ``concat``; arcs of ENAS, ``2 * n_nodes + 1``
+    integers, of which the first is the activation of node 0; and the text of all of these.
 
     Parameters
     ----------
@@ -98,9 +98,9 @@ class RecurrentCell(DiscreteSpace):
     Renumbering nodes does not change the cell: :meth:`canonical_keys` gives one key for all
     numberings. There are 1.67e14 rows of 11 nodes, which mean 8.24e9 different cells.
 
-    The ``concat`` of a genotype must be the nodes of which ``average`` takes the mean. Arcs
-    say nothing about it, but ENAS averages loose ends. An arc whose node 0 has another
-    activation than tanh is no cell of this space.
+    The ``concat`` of a genotype must be the nodes of which ``average`` takes the mean. ENAS
+    averages loose ends: its arcs are refused where ``average="all"`` would take the mean of
+    others. An arc whose node 0 has another activation than tanh is no cell of this space.
 
     References
     ----------
@@ -228,9 +228,7 @@ class RecurrentCell(DiscreteSpace):
 
     def _ends(self, pairs: Pairs) -> list[int]:
         """Return the nodes of which the new state is the mean."""
-        read = {previous for _, previous in pairs}
-        nodes = range(1, len(pairs) + 1)
-        return [node for node in nodes if self.average == "all" or node not in read]
+        return _loose_ends(pairs) if self.average == "loose_ends" else _nodes(pairs)
 
     def _encode(self, motif: Any) -> list[int]:
         match read_cell(motif):
@@ -256,7 +254,16 @@ class RecurrentCell(DiscreteSpace):
                 f"{' or '.join(map(str, lengths))}: 2 a node, and one for the activation of "
                 "node 0 in front, as ENAS has it."
             )
-        return self._row(read_arc(numbers, _TABLES[table]))
+        pairs = read_arc(numbers, _TABLES[table])
+        row = self._row(pairs)
+        loose = _loose_ends(pairs)
+        if len(numbers) % 2 and self._ends(pairs) != loose:
+            raise ValueError(
+                f"An arc of ENAS, {len(numbers)} numbers, takes the mean of the loose ends, here "
+                f"{loose}, which average={self.average!r} does not: it is a cell of the space with "
+                "average='loose_ends'."
+            )
+        return row
 
     def _row(self, pairs: Pairs) -> list[int]:
         numbers = {name: number for number, name in enumerate(self.activations)}
@@ -364,7 +371,9 @@ class RecurrentCell(DiscreteSpace):
         ------
         ValueError
             If there are too few or too many numbers, one is illegal at its position, or
-            the activation of node 0 is not tanh; the message says in which cell.
+            the activation of node 0 is not tanh; or if a cell has the form of an arc of ENAS
+            and ``average`` takes the mean of other nodes than the loose ends. The message
+            says in which cell.
         """
         self._check_space()
         lengths = (2 * self.n_nodes, 2 * self.n_nodes + 1)
@@ -384,6 +393,17 @@ def _is_offered(operation: Operation) -> bool:
         and not operation.needs_images
         and len(operation.parameters) == n_given
     )
+
+
+def _nodes(pairs: Pairs) -> list[int]:
+    """Return the numbers of all nodes but node 0."""
+    return list(range(1, len(pairs) + 1))
+
+
+def _loose_ends(pairs: Pairs) -> list[int]:
+    """Return the nodes that no other node reads."""
+    read = {previous for _, previous in pairs}
+    return [node for node in _nodes(pairs) if node not in read]
 
 
 def _number(name: str, table: str) -> int:

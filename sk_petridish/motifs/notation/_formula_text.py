@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache, reduce
+from functools import reduce
 
 from ._expressions import CONSTANT, OPERATORS, UNARY, VARIABLE, Formula, number
 from ._named_functions import DEFINITIONS, FOLDED
 from ._python_text import parse_expression
+from ._signatures import Value, bind, definitions, in_full, in_short, key_of, label
 
 _GREATEST_EXPONENT = 1000
 # As many as Python nests parentheses.
@@ -20,7 +21,9 @@ _MODULES = frozenset(
     "torch torch.nn torch.nn.functional torch.special nn nn.functional F math np numpy".split()
 )
 _X = Formula(VARIABLE)
-_Arguments = Mapping[str, Formula]
+_Given = Mapping[str, Formula]
+# Values of arguments, each with its name, which is empty where it has none.
+_Arguments = Sequence[tuple[str, Value]]
 
 
 def parse(text: str, max_nodes: int) -> Formula:
@@ -65,15 +68,15 @@ def _read_function(node: ast.expr) -> Formula:
     """Read a whole text, which may be a function instead of its value."""
     match node:
         case ast.Name(id=name) if name not in (VARIABLE, *_NUMBERS):
-            return _called(node, [_X], {VARIABLE: _X})
+            return _called(node, [("", _X)], {VARIABLE: _X})
         case ast.Attribute() if _number_of(node) is None:
-            return _called(node, [_X], {VARIABLE: _X})
+            return _called(node, [("", _X)], {VARIABLE: _X})
         case ast.Call() if _is_made(node):
-            return _called(node, [_X], {VARIABLE: _X})
+            return _called(node, [("", _X)], {VARIABLE: _X})
     return _read(node, {VARIABLE: _X})
 
 
-def _read(node: ast.expr, given: _Arguments) -> Formula:
+def _read(node: ast.expr, given: _Given) -> Formula:
     # Python parses, and nothing is ever evaluated: whatever is not listed here is refused.
     match node:
         case ast.Name(id=name) if name in given:
@@ -90,45 +93,69 @@ def _read(node: ast.expr, given: _Arguments) -> Formula:
             return _power(_read(left, given), _read(right, given))
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in OPERATORS:
             return Formula(OPERATORS[type(operator)], (_read(left, given), _read(right, given)))
-        case ast.Call(func=function, args=parts, keywords=[]):
-            return _called(function, [_read(part, given) for part in parts], given)
+        case ast.Call(func=function):
+            return _called(function, _arguments(node, given), given)
     raise _unknown(node)
 
 
-def _called(function: ast.expr, arguments: Sequence[Formula], given: _Arguments) -> Formula:
+def _arguments(call: ast.Call, given: _Given) -> _Arguments:
+    parts = [("", part) for part in call.args]
+    parts += [(one.arg or "**", one.value) for one in call.keywords]
+    arguments: list[tuple[str, Value]] = []
+    for name, part in parts:
+        match part:
+            case ast.Constant(value=(str() | bool() | None) as word):
+                arguments.append((name, word))
+            case _:
+                arguments.append((name, _read(part, given)))
+    return arguments
+
+
+def _called(function: ast.expr, arguments: _Arguments, given: _Given) -> Formula:
     """Apply a function to arguments."""
     match function:
         case ast.Name(id=name):
             return _applied(name, arguments, function)
         case ast.Attribute(value=module, attr=name) if ast.unparse(module) in _MODULES:
             return _applied(name, arguments, function)
-        case ast.Call(func=maker, args=parts) if _is_made(function):
+        case ast.Call(func=maker) if _is_made(function):
             # Of a module such as LeakyReLU(0.2) the numbers follow what it is applied to.
-            return _called(maker, [*arguments, *(_read(part, given) for part in parts)], given)
+            return _called(maker, [*arguments, *_arguments(function, given)], given)
     raise _unknown(function)
 
 
 def _is_made(node: ast.Call) -> bool:
-    """Return whether a call makes one of PyTorch's modules: a class with numbers alone."""
+    """Return whether a call makes one of PyTorch's modules: a class, without x."""
     match node:
-        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), keywords=[]):
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             names = (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
             return not name.islower() and VARIABLE not in names
     return False
 
 
-def _applied(name: str, arguments: Sequence[Formula], node: ast.expr) -> Formula:
-    key, n_arguments = _key(name), len(arguments)
-    if (key, n_arguments) in _PRIMITIVES:
-        return Formula(_PRIMITIVES[key, n_arguments], tuple(arguments))
+def _applied(name: str, arguments: _Arguments, node: ast.expr) -> Formula:
+    key = key_of(name)
+    if key not in _KNOWN:
+        raise _unknown(node, f" with {len(arguments)} argument{'s' * (len(arguments) != 1)}")
     combination, fewest = _FOLDED.get(key, ("", math.inf))
-    if n_arguments >= fewest:
-        return reduce(lambda a, b: Formula(combination, (a, b)), arguments)
-    if (key, n_arguments) in _definitions():
-        names, body = _definitions()[key, n_arguments]
-        result = _read(body, dict(zip(names, arguments, strict=True)))
-        return result if result.uses_x else number(result.constant())
-    raise _unknown(node, f" with {n_arguments} argument{'s' * (n_arguments != 1)}")
+    parts = [value for given, value in arguments if not given and isinstance(value, Formula)]
+    if fewest <= len(parts) == len(arguments):
+        return reduce(lambda a, b: Formula(combination, (a, b)), parts)
+    bound = bind(name, arguments)
+    # PyTorch's default is the known function itself, leaky_relu(x, 0.01) as leaky_relu(x).
+    for values in (in_short(name, bound), in_full(name, bound)):
+        labels = frozenset(label(argument, value) for argument, value in values.items())
+        given = {one: value for one, value in values.items() if isinstance(value, Formula)}
+        if key in UNARY and labels == {VARIABLE}:
+            return Formula(key, (given[VARIABLE],))
+        if body := definitions().get((key, labels)):
+            result = _read(body, given)
+            return result if result.uses_x else number(result.constant())
+    known = [form for form in DEFINITIONS if key_of(form.partition("(")[0]) == key]
+    raise ValueError(
+        f"{ast.unparse(node)!r:.200} is unknown with {', '.join(sorted(labels)) or '0 arguments'}: "
+        f"it is {' or '.join(known) or key + '(x)'}."
+    )
 
 
 def _power(base: Formula, exponent: Formula) -> Formula:
@@ -192,30 +219,13 @@ def _number_of(node: ast.expr) -> float | None:
     return None
 
 
-def _key(name: str) -> str:
-    """Return what the spellings of a name have in common: LeakyReLU and leaky_relu."""
-    return name.lower().replace("_", "")
-
-
-@lru_cache(maxsize=1)
-def _definitions() -> Mapping[tuple[str, int], tuple[list[str], ast.expr]]:
-    """Parse the definitions, by name and number of arguments."""
-    parsed = {}
-    for signature, formula in DEFINITIONS.items():
-        match ast.parse(signature, mode="eval").body:
-            case ast.Call(func=ast.Name(id=name), args=parts):
-                names = [part.id for part in parts if isinstance(part, ast.Name)]
-                parsed[_key(name), len(names)] = names, ast.parse(formula, mode="eval").body
-    return parsed
-
-
-_PRIMITIVES = {(name, 1): name for name in UNARY}
-_FOLDED = {_key(name): folded for name, folded in FOLDED.items()}
+_FOLDED = {key_of(name): folded for name, folded in FOLDED.items()}
+_NAMES = {signature.partition("(")[0] for signature in DEFINITIONS} | set(UNARY) | set(FOLDED)
+_KNOWN = {key_of(name) for name in _NAMES}
 
 
 def _unknown(node: ast.expr, how: str = "") -> ValueError:
-    names = {signature.partition("(")[0] for signature in DEFINITIONS} | set(UNARY) | set(FOLDED)
     return ValueError(
         f"{ast.unparse(node)!r:.200} is unknown{how}. A formula is made of x, numbers, + - * / **, "
-        f"and the functions {', '.join(sorted(names))}."
+        f"and the functions {', '.join(sorted(_NAMES))}."
     )

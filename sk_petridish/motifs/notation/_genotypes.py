@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
-import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from ._integers import integer
 from ._python_text import literal, parse_expression
 
 # More than any cell has, so that a range without an end can be refused.
 _MOST = 10_000
 _NUMBERS = re.compile(r"\s*[\[(]?[\d\s,]+[\])]?\s*", re.ASCII)
 # Where a genotype begins in a line of a log, or behind the name that it is assigned to.
-_BEGINNING = re.compile(r"\b\w+\s*\(\s*recurrent\s*=")
+_BEGINNING = re.compile(
+    r"\b\w+\s*\(\s*(?:recurrent|concat)\s*=|\{\s*['\"](?:recurrent|concat)['\"]\s*:"
+)
+# What tells where it ends: brackets, outside of quotes.
+_BRACKETS = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|[(\[{]|[)\]}]")
 _ROOT = "tanh"
 
 
@@ -40,8 +44,9 @@ def read_cell(motif: Any) -> Genotype | list[int]:
     Parameters
     ----------
     motif : object
-        Something with an attribute ``recurrent`` and perhaps ``concat``; a sequence of pairs
-        of an activation and a previous node; a sequence of integers; or the text of one.
+        Something with an attribute ``recurrent`` and perhaps ``concat``, or a dictionary of
+        both; a sequence of pairs of an activation and a previous node; a sequence of integers;
+        or the text of one. Genotypes may have other text around theirs.
 
     Returns
     -------
@@ -55,11 +60,13 @@ def read_cell(motif: Any) -> Genotype | list[int]:
     """
     if isinstance(motif, str):
         motif = _of_text(motif)
+    if isinstance(motif, Mapping):
+        motif = _of_parts(motif)
     if hasattr(motif, "recurrent"):
         concat = getattr(motif, "concat", None)
         return Genotype(_pairs(motif.recurrent), None if concat is None else _ends(concat))
     items = _listed(motif, "a recurrent cell")
-    numbers = [_integer(item) for item in items]
+    numbers = [integer(item) for item in items]
     if items and None not in numbers:
         return [number for number in numbers if number is not None]
     return Genotype(_pairs(items))
@@ -105,8 +112,7 @@ def _of_text(text: str) -> Any:
     """Parse text; nothing of it is ever evaluated."""
     if _NUMBERS.fullmatch(text):
         return [int(number) for number in re.findall(r"[0-9]+", text)]
-    beginning = _BEGINNING.search(text)
-    written = text[beginning.start() :] if beginning else text
+    written = _genotype_in(text)
     try:
         match parse_expression(written):
             case ast.Call(args=args, keywords=keywords):
@@ -114,18 +120,48 @@ def _of_text(text: str) -> Any:
                 parts |= {str(keyword.arg): keyword.value for keyword in keywords}
                 return Genotype(**{name: _literal(part) for name, part in parts.items()})
             case node:
-                return literal(node)
+                return _literal(node)
     except (ValueError, TypeError):
         raise ValueError(
             f"{text!r:.200} is no text of a recurrent genotype, of pairs or of numbers."
         ) from None
 
 
+def _genotype_in(text: str) -> str:
+    """Return the genotype in a line of a log, and text without one as it is."""
+    beginnings = [found.start() for found in _BEGINNING.finditer(text)]
+    if not beginnings:
+        return text
+    if len(beginnings) > 1:
+        raise ValueError(f"{text!r:.200} has {len(beginnings)} genotypes.")
+    depth = 0
+    for found in _BRACKETS.finditer(text, beginnings[0]):
+        depth += (found[0] in "([{") - (found[0] in ")]}")
+        if depth == 0:
+            return text[beginnings[0] : found.end()]
+    return text
+
+
 def _literal(node: ast.expr) -> Any:
     match node:
         case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]):
             return range(*map(literal, args))
+        case ast.Call(func=ast.Name(id="list" | "tuple" | "sorted"), args=[items], keywords=[]):
+            return _literal(items)
+        case ast.Dict(keys=keys, values=values):
+            names = [literal(key) for key in keys if key is not None]
+            return dict(zip(names, map(_literal, values), strict=True))
     return literal(node)
+
+
+def _of_parts(parts: Mapping[Any, Any]) -> Genotype:
+    """Read a dictionary of what a genotype has."""
+    unknown = [name for name in parts if name not in Genotype._fields]
+    if unknown or "recurrent" not in parts:
+        raise ValueError(
+            f"a dictionary of a genotype has 'recurrent' and perhaps 'concat', got {parts!r:.200}."
+        )
+    return Genotype(**parts)
 
 
 def _pairs(value: Any) -> list[tuple[str, int]]:
@@ -134,7 +170,7 @@ def _pairs(value: Any) -> list[tuple[str, int]]:
     for node, item in enumerate(_listed(value, "a recurrent cell"), start=1):
         match _listed(item, f"Node {node}"):
             case [str(name), read]:
-                previous = _integer(read)
+                previous = integer(read)
                 if previous is not None and 0 <= previous < node:
                     pairs.append((name, previous))
                     continue
@@ -148,22 +184,15 @@ def _pairs(value: Any) -> list[tuple[str, int]]:
 def _ends(value: Any) -> list[int]:
     """Check the nodes that a concat names."""
     items = _listed(value, "a concat")
-    numbers = [number for number in map(_integer, items) if number is not None]
+    numbers = [number for number in map(integer, items) if number is not None]
     if len(numbers) < len(items):
         raise ValueError(f"a concat is a list of integers, got {items!r:.100}.")
     return numbers
 
 
-def _integer(value: Any) -> int | None:
-    """Return an integer of any type, and ``None`` for everything else."""
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None
-
-
 def _listed(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, Iterable) or isinstance(value, Mapping):
+    # Bytes are a sequence of integers, but not of anybody's.
+    if not isinstance(value, Iterable) or isinstance(value, Mapping | bytes | bytearray):
         raise ValueError(f"{name} must be a list, got {value!r:.100}.")
     items = list(islice(value, _MOST + 1))
     if len(items) > _MOST:

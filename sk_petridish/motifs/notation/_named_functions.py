@@ -51,28 +51,33 @@ DEFINITIONS = MappingProxyType(
     | {
         "silu(x)": "x * sigmoid(x)",
         "celu(x)": "elu(x)",
-        # With the numbers that PyTorch's functions take.
-        "leaky_relu(x, a)": "relu(x) + a * min(x, 0)",
-        "elu(x, a)": "relu(x) + a * elu(min(x, 0))",
-        "celu(x, a)": "relu(x) + a * elu(min(x, 0) / a)",
-        "softplus(x, a)": "softplus(a * x) / a",
-        "softshrink(x, a)": "x - max(min(x, a), -a)",
-        "hard_tanh(x, a, b)": "max(min(x, b), a)",
-        "clamp(x, a, b)": "min(max(x, a), b)",
-        "clip(x, a, b)": "min(max(x, a), b)",
+        # With what PyTorch's functions take.
+        "leaky_relu(x, negative_slope)": "relu(x) + negative_slope * min(x, 0)",
+        "elu(x, alpha)": "relu(x) + alpha * elu(min(x, 0))",
+        "celu(x, alpha)": "relu(x) + alpha * elu(min(x, 0) / alpha)",
+        "softplus(x, beta)": "softplus(beta * x) / beta",
+        "softshrink(x, lambd)": "x - max(min(x, lambd), -lambd)",
+        "hard_tanh(x, min_val, max_val)": "max(min(x, max_val), min_val)",
+        "gelu(x, approximate='tanh')": "gelu_tanh(x)",
+        "clamp(x, min)": "max(x, min)",
+        "clamp(x, max)": "min(x, max)",
+        "clamp(x, min, max)": "min(max(x, min), max)",
+        "clip(x, min)": "max(x, min)",
+        "clip(x, max)": "min(x, max)",
+        "clip(x, min, max)": "min(max(x, min), max)",
         # Arithmetic as functions.
         "positive(x)": "x",
         "neg(x)": "-x",
         "negative(x)": "-x",
-        "add(a, b)": "a + b",
-        "sub(a, b)": "a - b",
-        "subtract(a, b)": "a - b",
-        "mul(a, b)": "a * b",
-        "multiply(a, b)": "a * b",
-        "div(a, b)": "a / b",
-        "divide(a, b)": "a / b",
-        "pow(a, b)": "a**b",
-        "power(a, b)": "a**b",
+        "add(x, other)": "x + other",
+        "sub(x, other)": "x - other",
+        "subtract(x, other)": "x - other",
+        "mul(x, other)": "x * other",
+        "multiply(x, other)": "x * other",
+        "div(x, other)": "x / other",
+        "divide(x, other)": "x / other",
+        "pow(x, exponent)": "x**exponent",
+        "power(x, exponent)": "x**exponent",
         "reciprocal(x)": "1 / x",
         "square(x)": "x**2",
         "rsqrt(x)": "1 / sqrt(x)",
@@ -98,6 +103,36 @@ DEFINITIONS = MappingProxyType(
     }
 )
 """What names with arguments stand for: formulas of the arguments."""
+
+SIGNATURES = (
+    "relu(x, inplace=False)",
+    "relu6(x, inplace=False)",
+    "silu(x, inplace=False)",
+    "mish(x, inplace=False)",
+    "selu(x, inplace=False)",
+    "hard_sigmoid(x, inplace=False)",
+    "hard_swish(x, inplace=False)",
+    "elu(x, alpha=1.0, inplace=False)",
+    "celu(x, alpha=1.0, inplace=False)",
+    "leaky_relu(x, negative_slope=0.01, inplace=False)",
+    "hard_tanh(x, min_val=-1.0, max_val=1.0, inplace=False)",
+    "softplus(x, beta=1.0, threshold=20.0)",
+    "softshrink(x, lambd=0.5)",
+    "gelu(x, approximate='none')",
+    "clamp(x, min=None, max=None)",
+    "clip(x, min=None, max=None)",
+)
+"""PyTorch's functions with arguments that may be left out, in its order."""
+
+WITHOUT_EFFECT = frozenset({"inplace", "threshold"})
+"""Arguments that are no part of the function: where results go, and beyond what softplus is
+computed as x."""
+
+LEAST = MappingProxyType(
+    {("softplus", "threshold"): 20.0, ("softshrink", "lambd"): 0.0, ("celu", "alpha"): 0.0}
+)
+"""The least values for which definitions hold. At a threshold t that of PyTorch's softplus
+jumps by log(1 + exp(-t)) / beta, too little to matter from 20 on, the default."""
 
 FOLDED = MappingProxyType(
     {
