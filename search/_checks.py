@@ -1,4 +1,4 @@
-"""What is refused before anything is evaluated, not after."""
+"""Checks of a search before its first evaluation."""
 
 from __future__ import annotations
 

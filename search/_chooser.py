@@ -267,7 +267,7 @@ class Chooser:
 
 
 class Decision(NamedTuple):
-    """What was decided for a trial, until it has all parameters of its motif.
+    """Decision for a trial, until it has all parameters of its motif.
 
     Parameters
     ----------

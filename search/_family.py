@@ -43,7 +43,7 @@ class Family:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What the space notes in trials that it suggests a motif to."""
+        """Identity that the space notes in trials that it suggests a motif to."""
         return self.motif_space.identity()
 
     def is_noted(self, trial: FrozenTrial) -> bool | None:

@@ -360,9 +360,9 @@ class PetriDishSampler(BaseSampler):
 
     def _show_at_the_end(self, study: Study, trial: FrozenTrial) -> None:
         """Show the prediction where it was not certain before, or warn of another space."""
-        for chooser in self._choosers_of(trial):
-            claim = chooser.shows(trial)
-            if claim is not None and "predicted" not in trial.user_attrs:
+        # Most trials show it already, so that nothing is read of them again.
+        for chooser in () if "predicted" in trial.user_attrs else self._choosers_of(trial):
+            if (claim := chooser.shows(trial)) is not None:
                 show_prediction(study, trial, claim)
         for prefix in suggested(trial):
             others = [Family(space, prefix).otherwise(trial) for space in self._spaces.values()]

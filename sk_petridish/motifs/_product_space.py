@@ -136,7 +136,7 @@ class ProductSpace(MotifSpace):
 
     @property
     def data_kind(self) -> DataKind:  # type: ignore[override]  # read-only here
-        """What the networks read: what all parts' networks do."""
+        """Kind of data that the networks of all parts read."""
         self._check_space()
         return next(iter(self.spaces.values())).data_kind
 
@@ -300,7 +300,7 @@ class ProductSpace(MotifSpace):
 
 @contextmanager
 def _naming(part: str) -> Iterator[None]:
-    """Say in errors which part they are about."""
+    """Name the part in errors that it raises."""
     try:
         yield
     except ValueError as error:
