@@ -65,15 +65,16 @@ class SearchStudy:
         """
         ours = self._family.distributions
         for trial, slot in self._trials():
-            # What was known before may lie outside of the range. Waiting trials have none.
-            theirs = trial.distributions
-            if slot.iteration == INITIAL or not theirs or theirs == ours:
+            if slot.iteration == INITIAL:  # what was known before may lie outside of the range
                 continue
-            name = next(name for name in ours | theirs if ours.get(name) != theirs.get(name))
-            raise ValueError(
-                f"Trial {trial.number} of the study {self.study.study_name!r} has {name} from "
-                f"{theirs.get(name)}, not {ours.get(name)}. Choose another study_name."
-            )
+            # Waiting trials have no parameters yet, and running ones may have some of them:
+            # another worker writes one after the other.
+            for name, theirs in trial.distributions.items():
+                if theirs != ours.get(name):
+                    raise ValueError(
+                        f"Trial {trial.number} of the study {self.study.study_name!r} has {name} "
+                        f"from {theirs}, not {ours.get(name)}. Choose another study_name."
+                    )
 
     def write_batch(self, iteration: int, batch: Ranked) -> Ranked:
         """Write down what a batch is to be, and return what is then written.

@@ -295,7 +295,9 @@ def start_search(folder, storage=None, lease=60.0, run=""):
         lease=lease,
         run=run,
     )
-    return subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    # Errors go where a failing test shows them: a race is hard to see twice.
+    with (folder / "errors").open("ab") as errors:
+        return subprocess.Popen([sys.executable, "-c", script], stderr=errors)
 
 
 def kill_within_evaluation(process, log, n_done):
@@ -386,12 +388,26 @@ def check_workers_together(folder, storage=None, make_storage=None):
     """Two searches on one study never evaluate a motif twice, and agree on the result."""
     log = Logged(folder / "log")
     processes = [start_search(folder, storage) for _ in range(2)]
-    assert [process.wait(120) for process in processes] == [0, 0]
+    ended = [process.wait(120) for process in processes]
+    assert ended == [0, 0], (folder / "errors").read_text()[-4000:]
     assert len(log.motifs()) == len(set(log.motifs())) == 16
     assert len(log.workers()) == 2
     result = small_search(log, storage=make_storage).run()
     assert len(log.motifs()) == 16
     assert facts(result) == facts(small_search().run())
+
+
+def test_a_worker_joins_while_another_writes_parameters(tmp_path):
+    """Parameters are written one by one, and half of a motif is no other search's."""
+    storage = journal(tmp_path / "journal")
+    first = small_search(storage=storage, timeout=0.0)
+    assert first.run().interrupted
+    study = optuna.load_study(study_name="petri-dish-search", storage=storage)
+    waiting = study.get_trials(deepcopy=False)[0]
+    study._storage.set_trial_state_values(waiting._trial_id, optuna.trial.TrialState.RUNNING)
+    name, distribution = next(iter(SPACE.search_space().items()))
+    study._storage.set_trial_param(waiting._trial_id, name, 0, distribution)
+    assert facts(small_search(storage=storage).run(reclaim=True)) == facts(small_search().run())
 
 
 def test_workers_share_a_journal(tmp_path):
