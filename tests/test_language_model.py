@@ -551,18 +551,6 @@ def test_a_trial_is_told_the_epochs_of_before(small, tmp_path):
     assert list(study.trials[0].intermediate_values) == [0, 1, 2]
 
 
-def test_what_a_killed_writer_left_is_swept_up(tmp_path):
-    path = tmp_path / "training.pt"
-    fresh, old = tmp_path / ".training_here_1", tmp_path / ".training_there_2"
-    for left in (fresh, old):
-        left.write_bytes(b"half of a checkpoint")
-    os.utime(old, (0, 0))
-    save_checkpoint(path, {"a": torch.ones(2)})
-    assert fresh.exists()
-    assert not old.exists()
-    assert torch.equal(load_checkpoint(path)["a"], torch.ones(2))
-
-
 def test_a_damaged_checkpoint_is_refused(small, tmp_path):
     small(checkpoint_dir=tmp_path)(CELL)
     (path,) = tmp_path.glob("*.pt")

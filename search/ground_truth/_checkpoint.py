@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import pickle
-import platform
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
-# Seconds after which nobody is writing a file any more.
-_ABANDONED = 3600.0
+from sk_petridish._compat._files import whole_file
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -27,26 +22,8 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         Tensors, numbers, strings, and lists and dictionaries of them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    # In the same folder, so that the file takes its name in one step.
-    partial = path.with_name(f".{path.stem}_{platform.node()}_{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _sweep(path: Path) -> None:
-    """Remove what processes left that were killed while they wrote."""
-    for partial in path.parent.glob(f".{path.stem}_*"):
-        with contextlib.suppress(OSError):  # another process may have been quicker
-            if time.time() - partial.stat().st_mtime > _ABANDONED:
-                partial.unlink()
+    with whole_file(path) as file:
+        torch.save(state, file)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:

@@ -1,1 +1,1 @@
-"""What reaches into other libraries, and nothing else."""
+"""What reaches into other libraries and the operating system, and nothing else."""

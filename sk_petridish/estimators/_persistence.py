@@ -11,7 +11,6 @@ import hashlib
 import inspect
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
@@ -27,6 +26,7 @@ from safetensors.numpy import save as to_safetensors
 from sklearn.base import BaseEstimator
 
 from sk_petridish import dish, motifs, tasks
+from sk_petridish._compat._files import whole_file
 from sk_petridish.blueprints import Widths
 from sk_petridish.motifs import MotifSpace
 from sk_petridish.tasks import Task
@@ -90,7 +90,9 @@ class SavedEstimator(BaseEstimator):
             "version": version("sk-petridish"),
             "sha256": _digest(text, arrays),
         }
-        _write(Path(path), to_safetensors(arrays, metadata))
+        content = to_safetensors(arrays, metadata)
+        with whole_file(path) as file:
+            file.write(content)
 
     @classmethod
     def load(
@@ -329,14 +331,3 @@ def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
         digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
