@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 from sklearn.base import RegressorMixin
@@ -19,17 +20,17 @@ from sk_petridish._compat._optuna import (
     fixed_params,
     n_trials_left,
     params_fixed_by,
+    storage_of,
 )
-from sk_petridish.metrics import kendall_tau_score
 from sk_petridish.motifs import Motifs
 
 from ._acquisition import Acquisition
 from ._claims import Claims
 from ._family import Family
-from ._optuna import loss_of
-from ._schedule import Schedule, last_fit
+from ._motif_index import Fit, MotifIndex
+from ._schedule import Schedule
 from ._step import Ranked, fit_surrogate, rank_candidates
-from ._trial_attributes import Claim, shown_prediction
+from ._trial_attributes import Claim
 from .proposers import History, Proposer, RandomSearch
 from .proposers._base import with_fixed_columns
 
@@ -71,6 +72,7 @@ class Chooser:
         self.proposer = proposer
         self.ranking = ranking
         self._claims = Claims(family)
+        self._indices: WeakKeyDictionary[BaseStorage, dict[int, MotifIndex]] = WeakKeyDictionary()
         # Of the last fit only: one takes minutes, and serves all trials until the next.
         self._fitted: tuple[object, RegressorMixin | None] = (None, None)
         self._lists: dict[tuple[object, ...], Ranked] = {}
@@ -118,29 +120,28 @@ class Chooser:
 
     def _choose(self, study: Study, trial: FrozenTrial, fixed: Fixed) -> Claim | None:
         """Claim the best candidate that no other trial has."""
-        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+        sign = _sign(study)
         # One look at the study serves all of a decision, but for those after each claim.
-        trials = all_trials(study)
-        seen = _Seen(trials, self._claims.taken(trials, trial))
-        taken = self._claims.keys(seen.taken)
-        for rank, motif, predicted in self._candidates(seen, sign, fixed):
+        index = self._index(study)
+        index.update(all_trials(study))
+        for rank, motif, predicted in self._candidates(index, trial, fixed):
             key = self._claims.key(motif)
-            if key in taken:
+            if index.is_taken(key, trial.number):
                 continue
-            claim = Claim(
-                self.family.identity,
-                motif,
-                float(sign * predicted),
-                rank,
-                self._tau(seen.trials),
-            )
-            seen.trials = self._claims.claim(study, trial, claim)
+            claim = Claim(self.family.identity, motif, float(sign * predicted), rank, index.tau())
+            index.update(self._claims.claim(study, trial, claim))
             # Whoever has claimed it meanwhile cannot have overlooked this claim, too.
-            seen.taken = self._claims.taken(seen.trials, trial)
-            taken = self._claims.keys(seen.taken)
-            if key not in taken:
+            if not index.is_taken(key, trial.number):
                 return claim
         return self._choose_again(study, trial, fixed)
+
+    def _index(self, study: Study) -> MotifIndex:
+        """Return what is read of a study."""
+        # By the storage itself: identifiers in memory are the same in each.
+        indices = self._indices.setdefault(storage_of(study), {})
+        if study._study_id not in indices:
+            indices[study._study_id] = MotifIndex(self._claims, self.ranking.schedule, _sign(study))
+        return indices[study._study_id]
 
     def _choose_again(self, study: Study, trial: FrozenTrial, fixed: Fixed) -> Claim | None:
         """Claim any motif, whoever has it."""
@@ -172,90 +173,59 @@ class Chooser:
         }
 
     def _candidates(
-        self, seen: _Seen, sign: float, fixed: Fixed
+        self, index: MotifIndex, trial: FrozenTrial, fixed: Fixed
     ) -> Iterator[tuple[int, Motifs, float]]:
         """Yield candidates with ranks and predictions, and new ones when they are exhausted."""
-        n_columns = len(self.family.distributions)
-        with_motifs = self._claims.with_motifs(seen.trials)
-        n_fits, history = last_fit(with_motifs, self.ranking.schedule, n_columns, sign)
-        self._warn_if_never_asked(n_fits, seen.trials)
+        fit = index.last_fit()
+        self._warn_if_never_asked(fit, index.n_known)
+        history = fit.history
         for draw in itertools.count():
-            candidates = self._ranked(n_fits, draw, history, fixed)
+            candidates = self._ranked(fit, draw, history, fixed)
             if not len(candidates.X):
                 return
             ranks = range(1, len(candidates.X) + 1)
             yield from zip(ranks, candidates.X, candidates.predicted, strict=True)
-            # All of them are taken. What the fit did not know is not to be proposed again,
-            # and counts as chosen after it.
-            new = [motif for motif in seen.taken if not (motif == history.X).all(axis=1).any()]
-            history = History.of(
-                np.reshape([*history.X, *new], (-1, n_columns)),
-                np.r_[history.y, np.full(len(new), np.nan)],
-                iteration=np.r_[history.iteration, np.full(len(new), n_fits)],
-            )
+            # All of them are taken. What the fit did not know is not to be proposed again.
+            history = _with_motifs(history, index.taken(trial.number), fit.number)
 
-    def _ranked(self, n_fits: int, draw: int, history: History, fixed: Fixed) -> Ranked:
+    def _ranked(self, fit: Fit, draw: int, history: History, fixed: Fixed) -> Ranked:
         """Rank the candidates of a draw, once for all trials that follow a fit."""
-        known = history.known()
         # The first draw depends on what the fit knew only, so that all workers of a study
         # rank the same; further ones on what has a trial by now, too.
         n_told = len(history.y) if draw else 0
-        of_fit = (n_fits, known.X.tobytes(), known.y.tobytes())
-        key = (of_fit, draw, n_told, *sorted(fixed.items()))
+        key = (fit.key, draw, n_told, *sorted(fixed.items()))
         if key not in self._lists:
             # Lists of the fits before are not asked for again.
-            self._lists = {old: one for old, one in self._lists.items() if old[0] == of_fit}
+            self._lists = {old: one for old, one in self._lists.items() if old[0] == fit.key}
             self._lists[key] = rank_candidates(
-                self._fit(known) if n_fits else None,
-                self.proposer if n_fits else RandomSearch(self.family.motif_space),
+                self._fit(fit) if fit.number else None,
+                self.proposer if fit.number else RandomSearch(self.family.motif_space),
                 history,
                 self.ranking.n_candidates,
                 acquisition=self.ranking.acquisition,
                 exploration=self.ranking.exploration,
                 # No state that moves on: a resumed study draws what it would have drawn.
-                random_state=np.random.RandomState([self.ranking.seed, n_fits, draw]),
+                random_state=np.random.RandomState([self.ranking.seed, fit.number, draw]),
                 fixed=fixed,
             )
         return self._lists[key]
 
-    def _fit(self, known: History) -> RegressorMixin | None:
+    def _fit(self, fit: Fit) -> RegressorMixin | None:
         """Fit the surrogate, unless it has learned from the same results last time."""
         # By what was learned from and not by number: a sampler may serve several studies.
-        key = (known.X.tobytes(), known.y.tobytes())
-        if self._fitted[0] != key:
-            self._fitted = (key, fit_surrogate(self.surrogate, known))
+        known = fit.key[1:]
+        if self._fitted[0] != known:
+            self._fitted = (known, fit_surrogate(self.surrogate, fit.known))
         return self._fitted[1]
 
-    def _tau(self, trials: Sequence[FrozenTrial]) -> float | None:
-        """Return how well predictions have ordered what was measured until now."""
-        pairs = [
-            (loss_of(trial), predicted)
-            for trial, motif in self._claims.with_motifs(trials)
-            if np.isfinite(loss_of(trial))
-            and (predicted := self._predicted(trial, motif)) is not None
-        ]
-        # Kendall's tau needs two different values.
-        if len({value for value, _ in pairs}) < 2:
-            return None
-        return kendall_tau_score(*zip(*pairs, strict=True))
-
-    def _predicted(self, trial: FrozenTrial, motif: Motifs) -> float | None:
-        """Return what was predicted of the motif that a trial has."""
-        claim = self._claims.of(trial)
-        if claim is None:  # before claims held predictions
-            return shown_prediction(trial)
-        same = np.array_equal(claim.row, motif) and np.isfinite(claim.predicted)
-        return claim.predicted if same else None
-
-    def _warn_if_never_asked(self, n_fits: int, trials: Sequence[FrozenTrial]) -> None:
+    def _warn_if_never_asked(self, fit: Fit, n_known: int) -> None:
         """Warn of a study that ends before there is anything to learn from."""
+        if fit.number or self._has_warned:
+            return
         n_trials = n_trials_left()
-        if n_fits or self._has_warned or n_trials is None:
+        if n_trials is None:
             return
         self._has_warned = True
-        n_known = sum(
-            bool(np.isfinite(loss_of(trial))) for trial, _ in self._claims.with_motifs(trials)
-        )
         n_startup = max(self.ranking.schedule.n_startup, 1)
         if n_known + n_trials <= n_startup:
             warnings.warn(
@@ -312,12 +282,20 @@ class Decision(NamedTuple):
         return dict(zip(self.chooser.family.distributions, self.claim.row.tolist(), strict=True))
 
 
-@dataclass
-class _Seen:
-    """A study when it was last looked at: its trials, and motifs that others of them have."""
+def _sign(study: Study) -> float:
+    """Return what turns values of a study into losses, and losses into values."""
+    return -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
 
-    trials: list[FrozenTrial]
-    taken: list[Motifs]
+
+def _with_motifs(history: History, motifs: Sequence[Motifs], iteration: int) -> History:
+    """Return a history with motifs that were chosen after it."""
+    seen = {row.tobytes() for row in history.X}
+    new = [motif for motif in motifs if motif.tobytes() not in seen]
+    return History.of(
+        np.reshape([*history.X, *new], (-1, history.X.shape[1])),
+        np.r_[history.y, np.full(len(new), np.nan)],
+        iteration=np.r_[history.iteration, np.full(len(new), iteration)],
+    )
 
 
 def _is_number(value: object) -> bool:

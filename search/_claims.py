@@ -9,18 +9,16 @@ then they claim the next candidate, and the motif may be suggested later.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from sk_petridish._compat._optuna import all_trials, id_of
+from sk_petridish._compat._optuna import all_trials
 from sk_petridish.motifs import Motifs
 from sk_petridish.motifs._identity import differences
 
 from ._family import Family
-from ._reclaim import MAX_ATTEMPTS, is_reclaimed
 from ._trial_attributes import Claim, claim_of, write_claim
 
 
@@ -35,39 +33,8 @@ class Claims:
 
     def __init__(self, family: Family) -> None:
         self.family = family
-        # Keys need blueprints, and every trial of a study is looked at for every suggestion.
+        # Keys need blueprints, and candidates are looked at for every suggestion.
         self._keys: dict[bytes, Hashable] = {}
-        self._motifs: dict[object, Motifs | None] = {}
-
-    def with_motifs(self, trials: Iterable[FrozenTrial]) -> Iterator[tuple[FrozenTrial, Motifs]]:
-        """Yield trials with the motif that each has, leaving out those without."""
-        for trial in trials:
-            motif = self._motif(trial)
-            if motif is not None:
-                yield trial, motif
-
-    def taken(self, trials: Iterable[FrozenTrial], trial: FrozenTrial) -> list[Motifs]:
-        """Return the motifs that trials other than a certain one have or claim."""
-        # Failed and pruned trials keep theirs, and so does one that has asked for a part of
-        # what it claims only, or all would get the same part.
-        motifs: list[Motifs] = []
-        lost: list[Motifs] = []
-        for other in trials:
-            if other.number == trial.number:
-                continue
-            motif = self._motif(other)
-            if motif is None and not self.family.has_all_names(other):
-                claim = self.of(other)
-                motif = None if claim is None else claim.row
-            if motif is not None:
-                (lost if is_reclaimed(other) else motifs).append(motif)
-        # What a dead worker had is free again, unless it seems to kill its workers.
-        attempts = Counter(map(self.key, lost))
-        return motifs + [motif for motif in lost if attempts[self.key(motif)] >= MAX_ATTEMPTS]
-
-    def keys(self, motifs: Iterable[Motifs]) -> set[Hashable]:
-        """Return the keys of motifs."""
-        return {self.key(motif) for motif in motifs}
 
     def claim(self, study: Study, trial: FrozenTrial, claim: Claim) -> list[FrozenTrial]:
         """Claim a motif for a trial, and return the trials of the study as they are then.
@@ -91,13 +58,3 @@ class Claims:
         if text not in self._keys:
             (self._keys[text],) = self.family.motif_space.canonical_keys(motif[None])
         return self._keys[text]
-
-    def _motif(self, trial: FrozenTrial) -> Motifs | None:
-        if not trial.state.is_finished():
-            return self.family.motif_of(trial)
-        # Finished trials do not change. The time tells apart trials of several studies in
-        # memory, where identifiers begin anew.
-        key = (id_of(trial), trial.datetime_complete)
-        if key not in self._motifs:
-            self._motifs[key] = self.family.motif_of(trial)
-        return self._motifs[key]

@@ -67,9 +67,11 @@ class SearchStudy:
         for trial, slot in self._trials():
             if slot.iteration == INITIAL:  # what was known before may lie outside of the range
                 continue
-            # Waiting trials have no parameters yet, and running ones may have some of them:
-            # another worker writes one after the other.
-            for name, theirs in trial.distributions.items():
+            # Parameters are written one after the other, so that a trial that is running, or
+            # was when its worker died, may have some of them.
+            all_there = trial.state == TrialState.COMPLETE
+            for name in ours | trial.distributions if all_there else trial.distributions:
+                theirs = trial.distributions.get(name)
                 if theirs != ours.get(name):
                     raise ValueError(
                         f"Trial {trial.number} of the study {self.study.study_name!r} has {name} "

@@ -32,6 +32,7 @@ from sk_petridish.motifs import ModuleMotif, RecurrentCell, SigmoidSlope
 from sk_petridish.search import PetriDishSampler, reclaim_trials
 from sk_petridish.search._claims import Claims
 from sk_petridish.search._family import Family
+from sk_petridish.search._motif_index import MotifIndex
 from sk_petridish.search._schedule import Schedule, last_fit
 from sk_petridish.search.proposers import GeneticAlgorithm, RandomSearch
 
@@ -281,12 +282,11 @@ def test_workers_that_choose_in_the_same_instant_choose_differently():
     class Patient(Claims):
         waited = False
 
-        def taken(self, trials, trial):
-            taken = super().taken(trials, trial)
+        def claim(self, study, trial, claim):
             if not self.waited:
                 self.waited = True
                 barrier.wait(10)
-            return taken
+            return super().claim(study, trial, claim)
 
     chosen = []
 
@@ -484,10 +484,10 @@ def test_the_default_surrogate_measures_a_motif_once():
     study.optimize(lambda trial: space.suggest(trial).sum(), n_trials=8)
     first = time.monotonic() - start
     start = time.monotonic()
-    n_columns = len(space.search_space())
-    results = [(trial, space.repair([list(trial.params.values())])[0]) for trial in study.trials]
     chooser = sampler._chooser_of("", "")
-    chooser._fit(last_fit(results, chooser.ranking.schedule, n_columns, 1.0)[1].known())
+    index = MotifIndex(chooser._claims, chooser.ranking.schedule, 1.0)
+    index.update(study.get_trials(deepcopy=False))
+    chooser._fit(index.last_fit())
     assert time.monotonic() - start < max(first, 3.0)
     assert "predicted" in study.trials[-1].user_attrs
 

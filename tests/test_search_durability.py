@@ -397,7 +397,8 @@ def check_workers_together(folder, storage=None, make_storage=None):
     assert facts(result) == facts(small_search().run())
 
 
-def test_a_worker_joins_while_another_writes_parameters(tmp_path):
+@pytest.mark.parametrize("state", ["RUNNING", "FAIL"])
+def test_a_worker_joins_while_another_writes_parameters(state, tmp_path):
     """Parameters are written one by one, and half of a motif is no other search's."""
     storage = journal(tmp_path / "journal")
     first = small_search(storage=storage, timeout=0.0)
@@ -407,6 +408,8 @@ def test_a_worker_joins_while_another_writes_parameters(tmp_path):
     study._storage.set_trial_state_values(waiting._trial_id, optuna.trial.TrialState.RUNNING)
     name, distribution = next(iter(SPACE.search_space().items()))
     study._storage.set_trial_param(waiting._trial_id, name, 0, distribution)
+    if state == "FAIL":  # the other one was killed, and another has reclaimed it
+        assert reclaim_trials(study) == 1
     assert facts(small_search(storage=storage).run(reclaim=True)) == facts(small_search().run())
 
 

@@ -40,6 +40,11 @@ def id_of(trial: FrozenTrial | Trial) -> int:
     return trial._trial_id
 
 
+def study_id_of(study: Study) -> int:
+    """Return the number by which a storage knows a study."""
+    return study._study_id
+
+
 def all_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials of the whole study, not to be changed.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 
 import torch
@@ -70,6 +70,8 @@ class Blueprint:
     """
 
     nodes: tuple[Node, ...]
+    # Kept once it is known, since searches look blueprints up in sets of thousands.
+    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what is not a graph."""
@@ -84,6 +86,17 @@ class Blueprint:
         unused = set(range(len(self.nodes))) - self._used()
         if unused:
             raise ValueError(f"The output does not depend on nodes {sorted(unused)}.")
+
+    def __hash__(self) -> int:
+        """Return the hash of the nodes."""
+        if self._hash is None:
+            object.__setattr__(self, "_hash", hash(self.nodes))
+        assert self._hash is not None
+        return self._hash
+
+    def __reduce__(self) -> tuple[type[Blueprint], tuple[tuple[Node, ...]]]:
+        """Leave the hash out of pickles: strings have another one in every process."""
+        return Blueprint, (self.nodes,)
 
     @property
     def is_recurrent(self) -> bool:

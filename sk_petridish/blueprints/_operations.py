@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import torch
@@ -114,12 +114,12 @@ class Operation:
     joins_products: bool = False
     running: RunningStatistics | None = None
 
-    @property
+    @cached_property
     def roles(self) -> tuple[str, ...]:
         """Names of the weights, in the order in which the function takes them."""
         return tuple(self.weight_shapes(1, 1, **dict.fromkeys(self.attributes, 1)))
 
-    @property
+    @cached_property
     def owns_weights(self) -> bool:
         """Whether nodes of this operation have trainable weights."""
         return bool(self.roles)

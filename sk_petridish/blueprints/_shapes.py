@@ -84,17 +84,17 @@ def _width(position: int, node: Node, widths: Sequence[Width]) -> Width:
         assert node.width is not None
         return node.width
     sources = {widths[source] for source in node.inputs}
-    names = sorted(map(str, sources))
     if len(sources) > 1:
         raise ValueError(
-            f"Node {position} ({node.operation}) reads inputs of different widths: {names}."
+            f"Node {position} ({node.operation}) reads inputs of different widths: "
+            f"{sorted(map(str, sources))}."
         )
     (read,) = sources
     width = node.width or read
     if operation.keeps_width and width != read:
         raise ValueError(
             f"Node {position} ({node.operation}) is {width} wide, but must be as wide "
-            f"as what it reads: {names}."
+            f"as what it reads: {read}."
         )
     return width
 
