@@ -32,7 +32,7 @@ from ._schedule import Schedule
 from ._step import Ranked, fit_surrogate, rank_candidates
 from ._trial_attributes import Claim
 from .proposers import History, Proposer, RandomSearch
-from .proposers._base import with_fixed_columns
+from .proposers._unseen import with_fixed_columns
 
 Fixed = Mapping[int, float]
 
@@ -133,7 +133,7 @@ class Chooser:
             # Whoever has claimed it meanwhile cannot have overlooked this claim, too.
             if not index.is_taken(key, trial.number):
                 return claim
-        return self._choose_again(study, trial, fixed)
+        return self._choose_any(study, trial, index, fixed)
 
     def _index(self, study: Study) -> MotifIndex:
         """Return what is read of a study."""
@@ -143,8 +143,10 @@ class Chooser:
             indices[study._study_id] = MotifIndex(self._claims, self.ranking.schedule, _sign(study))
         return indices[study._study_id]
 
-    def _choose_again(self, study: Study, trial: FrozenTrial, fixed: Fixed) -> Claim | None:
-        """Claim any motif, whoever has it."""
+    def _choose_any(
+        self, study: Study, trial: FrozenTrial, index: MotifIndex, fixed: Fixed
+    ) -> Claim | None:
+        """Claim a motif at random where nothing new is proposed, one that is new if possible."""
         generator = np.random.RandomState([self.ranking.seed, trial.number])
         space = self.family.motif_space
         n = self.ranking.n_candidates
@@ -156,10 +158,15 @@ class Chooser:
                 stacklevel=2,
             )
             return None
-        warnings.warn(
-            "Every motif of the space seems to have a trial; one is suggested again.", stacklevel=2
-        )
-        claim = Claim(self.family.identity, rows[0], np.nan, 1, None)
+        new = (row for row in rows if not index.is_taken(self._claims.key(row), trial.number))
+        row = next(new, None)
+        if row is None:
+            row = rows[0]
+            warnings.warn(
+                "Every motif of the space seems to have a trial; one is suggested again.",
+                stacklevel=2,
+            )
+        claim = Claim(self.family.identity, row, np.nan, 1, None)
         self._claims.claim(study, trial, claim)
         return claim
 
@@ -200,6 +207,7 @@ class Chooser:
             self._lists[key] = rank_candidates(
                 self._fit(fit) if fit.number else None,
                 self.proposer if fit.number else RandomSearch(self.family.motif_space),
+                self.family.motif_space,
                 history,
                 self.ranking.n_candidates,
                 acquisition=self.ranking.acquisition,

@@ -118,7 +118,8 @@ class SearchRun:
                 if batch is None:
                     batch = self.study.write_batch(iteration, self._batch(iteration))
                 if iteration and not len(batch.X):
-                    break  # everything is evaluated
+                    _logger.info("Nothing new is proposed: the search ends before its time.")
+                    break
                 self.study.create_trials(iteration, batch)
                 if not self._evaluate(iteration, bar):
                     return False
@@ -148,6 +149,7 @@ class SearchRun:
         candidates = rank_candidates(
             fit_surrogate(self._surrogate, history) if ranks else None,
             search.proposer,
+            search.motif_space,
             history,
             search.n_candidates,
             acquisition=search.acquisition,

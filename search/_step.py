@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +10,11 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin, clone
 from sklearn.utils import check_random_state
 
-from sk_petridish.motifs import Motifs
+from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._acquisition import Acquisition, acquire
-from .proposers import History, Proposer
+from .proposers import History
+from .proposers._ask import ask_for_new
 
 
 class Ranked(NamedTuple):
@@ -42,7 +42,8 @@ def fit_surrogate(surrogate: Any, history: History) -> RegressorMixin | None:
 
 def rank_candidates(
     surrogate: RegressorMixin | None,
-    proposer: Proposer,
+    proposer: Any,
+    motif_space: MotifSpace,
     history: History,
     n_candidates: int,
     *,
@@ -59,6 +60,8 @@ def rank_candidates(
         ``None`` leaves candidates in the order in which they were proposed.
     proposer : Proposer
         Where they come from; it is asked with the surrogate, and may search on it.
+    motif_space : MotifSpace
+        What a row means.
     history : History
         What was evaluated.
     n_candidates : int
@@ -78,8 +81,9 @@ def rank_candidates(
         The candidates, of which there may be fewer where the space is exhausted.
     """
     generator = check_random_state(random_state)
-    ask = partial(proposer.ask, n_candidates, history, generator, surrogate)
-    candidates = ask(fixed=fixed) if fixed else ask()
+    candidates = ask_for_new(
+        proposer, motif_space, n_candidates, history, generator, surrogate, fixed
+    )
     if surrogate is None or not len(candidates):
         return Ranked(candidates, np.full(len(candidates), np.nan))
     best = history.known().y.min()

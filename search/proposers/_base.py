@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,10 @@ from sklearn.utils import check_random_state
 
 from sk_petridish.motifs import Motifs, MotifSpace
 
+from ._unseen import Unseen
+
 # Batches without a new motif after which there may be none left.
-_PATIENCE = 20
+PATIENCE = 20
 
 
 class History(NamedTuple):
@@ -86,6 +88,16 @@ class History(NamedTuple):
             No motifs.
         """
         return cls.of(np.empty((0, len(motif_space.search_space()))), [])
+
+    def copy(self) -> History:
+        """Return a copy, which whoever gets it may write into.
+
+        Returns
+        -------
+        History
+            The same in arrays of its own.
+        """
+        return History(self.X.copy(), self.y.copy(), self.iteration.copy())
 
     def known(self) -> History:
         """Return the history without motifs that have no loss.
@@ -164,23 +176,30 @@ class Proposer(ABC, BaseEstimator):
             random ones brought nothing new, as in a space of which everything was
             evaluated. Where a fixed number has no meaning beside the others, the motif may
             have another one, that it is repaired to.
+
+        Raises
+        ------
+        ValueError
+            If :meth:`propose` yields what are no rows of finite numbers, one for each column.
+
+        Warns
+        -----
+        UserWarning
+            If it yields rows that are no motifs, or lie beyond the ranges that are searched;
+            the nearest motifs are taken.
         """
         generator = check_random_state(random_state)
-        unseen = Unseen(self.motif_space, history.X)
+        unseen = Unseen(self.motif_space, history.X, type(self).__name__, fixed)
+        own = self.propose(n, history.copy(), generator, surrogate)
         # Lazily: most questions are answered by the first batch or two.
-        batches_of = (self.propose(n, history, generator, surrogate), self._random(n, generator))
-        for batches in batches_of:
+        for batches in (iter(own), self._random(n, generator)):
             in_vain = 0
-            while len(unseen.rows) < n and in_vain < _PATIENCE:
-                rows = next(batches, None)
-                if rows is None:
+            while len(unseen.rows) < n and in_vain < PATIENCE:
+                batch = next(batches, None)
+                if batch is None:
                     break
-                # A trial says numbers beyond the ranges only where a user has fixed them.
-                rows = rows[self.motif_space._is_searched(rows)]
-                if fixed:
-                    rows = with_fixed_columns(self.motif_space, rows, fixed)
-                in_vain = 0 if unseen.add(rows) else in_vain + 1
-        return np.reshape(unseen.rows[:n], (-1, history.X.shape[1]))
+                in_vain = 0 if unseen.add(batch) else in_vain + 1
+        return unseen.first(n)
 
     @abstractmethod
     def propose(
@@ -218,70 +237,3 @@ class Proposer(ABC, BaseEstimator):
     def _random(self, n: int, generator: np.random.RandomState) -> Iterator[Motifs]:
         while True:
             yield self.motif_space.sample(n, generator)
-
-
-class Unseen:
-    """Collects motifs that are new, each network once.
-
-    Parameters
-    ----------
-    motif_space : MotifSpace
-        Knows which rows are one network.
-    seen : ndarray of shape (n_motifs, n_features)
-        Motifs that are not new.
-    """
-
-    def __init__(self, motif_space: MotifSpace, seen: Motifs) -> None:
-        self.motif_space = motif_space
-        self.rows: list[Motifs] = []
-        self._keys: set[Hashable] = set(motif_space.canonical_keys(seen)) if len(seen) else set()
-
-    def add(self, rows: Motifs) -> int:
-        """Keep the new ones among some motifs, and return their number."""
-        before = len(self.rows)
-        if len(rows):
-            for row, key in zip(rows, self.motif_space.canonical_keys(rows), strict=True):
-                if key not in self._keys:
-                    self._keys.add(key)
-                    self.rows.append(row)
-        return len(self.rows) - before
-
-
-def with_fixed_columns(motif_space: MotifSpace, X: Motifs, fixed: Mapping[int, float]) -> Motifs:
-    """Set columns of motifs, leaving out those that would become other motifs again.
-
-    Parameters
-    ----------
-    motif_space : MotifSpace
-        What a row means.
-    X : ndarray of shape (n_motifs, n_features)
-        Motifs.
-    fixed : dict of int to float
-        Numbers by the positions of columns.
-
-    Returns
-    -------
-    ndarray of shape (n_fixed, n_features)
-        Legal motifs that stay the same when a trial has the fixed numbers in their columns.
-    """
-    kept = []
-    for row in X:
-        motif = _fix(motif_space, row, fixed)
-        # A number that the space overrides is one without a meaning, such as a constant that
-        # the formula does not use. Or it makes another motif, which was not asked for.
-        if motif is None:
-            continue
-        again = _fix(motif_space, motif, fixed)
-        if again is not None and np.array_equal(again, motif):
-            kept.append(motif)
-    return np.reshape(kept, (-1, X.shape[1]))
-
-
-def _fix(motif_space: MotifSpace, row: Motifs, fixed: Mapping[int, float]) -> Motifs | None:
-    """Return the motif that a trial with the fixed numbers has; None where it has none."""
-    changed = row.copy()
-    changed[list(fixed)] = list(fixed.values())
-    try:
-        return motif_space._of_params(changed)
-    except ValueError:
-        return None
