@@ -84,7 +84,7 @@ class Family:
             # A number beyond its own range was enqueued so. One beyond this range only is
             # of a search in another range.
             theirs = trial.distributions.get(name, ours)
-            if _holds(theirs, params[name]) and not _holds(ours, params[name]):
+            if not _holds(ours, params[name]) and _holds(theirs, params[name]):
                 return None
         return self.row_of(trial)
 

@@ -146,8 +146,10 @@ def holds(distribution: BaseDistribution, numbers: ArrayLike) -> NDArray[np.bool
     asked = np.asarray(numbers, dtype=np.float64)
     finite = np.isfinite(asked)
     there = nearest(distribution, np.where(finite, asked, 0.0).ravel()).reshape(asked.shape)
-    # Steps are multiplied out, here and by Optuna, and then differ by rounding.
-    return np.asarray(finite & np.isclose(asked, there, rtol=1e-12, atol=1e-12))
+    # Steps are multiplied out, here and by Optuna, and then differ by rounding. As np.isclose,
+    # which takes five times as long on a number.
+    near = np.abs(np.where(finite, asked, 0.0) - there) <= 1e-12 * (1.0 + np.abs(there))
+    return np.asarray(finite & near)
 
 
 def widened(distribution: BaseDistribution, number: float) -> BaseDistribution:
