@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, SequenceOf, integers, validated
 from sk_petridish.blueprints import (
     Blueprint,
     BlueprintBuilder,
@@ -141,6 +143,14 @@ class RecurrentCell(DiscreteSpace):
     _bank: ClassVar[dict[str, dict[str, Any]]] = RECURRENT_BANK
     data_kind: DataKind = "sequences"
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "n_nodes": [integers(1)],
+        "gated": ["boolean"],
+        "activations": [SequenceOf(str, distinct=True)],
+        "average": [StrOptions({"all", "loose_ends"})],
+    }
+
+    @validated
     def __init__(
         self,
         n_nodes: int = 11,
@@ -163,14 +173,6 @@ class RecurrentCell(DiscreteSpace):
         )
 
     def _check_space(self) -> None:
-        if (
-            self.n_nodes < 1
-            or not self.activations
-            or len(set(self.activations)) < len(self.activations)
-        ):
-            raise ValueError(f"{self!r} is empty: it needs n_nodes >= 1 and different activations.")
-        if self.average not in ("all", "loose_ends"):
-            raise ValueError(f"average must be 'all' or 'loose_ends', got {self.average!r}.")
         operations = {one.name: one for one in registered_operations()}
         unknown = [
             name
