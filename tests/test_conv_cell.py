@@ -288,7 +288,7 @@ def test_the_cells_without_pooling():
     for names in (("none", "none"), ()):
         with pytest.raises(ValueError, match="non-empty sequence of different elements"):
             ConvCell(operations=names)
-    with pytest.raises(ValueError, match="'operations' parameter .* Got .*'max_pool_3x3'"):
+    with pytest.raises(ValueError, match=r"'operations' parameter .* Got .*'max_pool_3x3'"):
         ConvCell(operations=("none", "max_pool_3x3"))
 
 

@@ -123,18 +123,20 @@ EMPTY = {
 
 
 def test_an_empty_space_is_refused_when_made_and_when_used(space):
+    rows = space.sample(1, random_state=0)
     for change in EMPTY[type(space).__name__]:
-        with pytest.raises(ValueError, match="|".join(["Part", *change])):
+        reason = "|".join(["Part", *change])
+        with pytest.raises(ValueError, match=reason):
             type(space)(**(space.get_params(deep=False) | change))
         empty = clone(space).set_params(**change)
-        for use in (
-            lambda: empty.sample(1),
-            empty.search_space,
-            lambda: empty.repair(space.sample(1, random_state=0)),
-            lambda: empty.blueprints(space.sample(1, random_state=0)),
+        for use, given in (
+            (empty.sample, 1),
+            (empty.recommended, "best") if "spaces" in change else (empty.repair, rows),
+            (empty.validate, rows),
+            (empty.blueprints, rows),
         ):
-            with pytest.raises(ValueError, match="|".join(["Part", *change])):
-                use()
+            with pytest.raises(ValueError, match=reason):
+                use(given)
 
 
 def test_mutation_and_crossover_give_motifs(space):

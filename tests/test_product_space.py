@@ -157,7 +157,7 @@ NO_CELL = RecurrentCell().set_params(n_nodes=0)
         ({"spaces": CELL}, "No part can be called 'spaces'"),
         ({"a": CELL, "b": RecurrentCell}, "an instance of .*MotifSpace'. Got .*'b': <class"),
         ({"a": CELL, "b": None}, "an instance of .*MotifSpace'. Got .*'b': None"),
-        ({"a": CELL, "b": NO_CELL}, "Part 'b': The 'n_nodes' parameter of RecurrentCell must be"),
+        ({"a": CELL, "b": NO_CELL}, "The 'n_nodes' parameter of RecurrentCell must be"),
         ({"a": CELL, "b": ConvCell()}, "one kind, got {'a': 'sequences', 'b': 'images'}"),
         (
             {"cell": ProductSpace({"b": SigmoidSlope()}), "cell_b": SigmoidSlope()},

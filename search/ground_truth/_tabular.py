@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import ClassVar
 
 import numpy as np
 import optuna
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from sk_petridish._compat._validation import ArrayOfNumbers, Constraints, validated
 from sk_petridish.motifs import MotifSpace
 
 from ._epochs import train_on
@@ -64,6 +66,13 @@ class TabularGroundTruth(BaseEstimator):
     False
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "motif_space": [MotifSpace],
+        "X": [ArrayOfNumbers(finite=False)],
+        "y": [ArrayOfNumbers(finite=False)],
+    }
+
+    @validated
     def __init__(self, motif_space: MotifSpace, X: ArrayLike, y: ArrayLike) -> None:
         rows = motif_space.validate(X)
         losses = np.asarray(y, dtype=np.float64)

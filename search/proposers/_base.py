@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
 
+from sk_petridish._compat._validation import Constraints, ValidatedParameters, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 # Batches without a new motif after which there may be none left.
@@ -115,7 +116,7 @@ class History(NamedTuple):
         return known.X[np.argsort(known.y, kind="stable")[:n]]
 
 
-class Proposer(ABC, BaseEstimator):
+class Proposer(ABC, ValidatedParameters):
     """Base class of sources of new motifs.
 
     A proposer keeps nothing between questions: the history is all that it knows of a search,
@@ -128,6 +129,9 @@ class Proposer(ABC, BaseEstimator):
         What a row means.
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {"motif_space": [MotifSpace]}
+
+    @validated
     def __init__(self, motif_space: MotifSpace) -> None:
         self.motif_space = motif_space
 
@@ -165,6 +169,7 @@ class Proposer(ABC, BaseEstimator):
             evaluated. Where a fixed number has no meaning beside the others, the motif may
             have another one, that it is repaired to.
         """
+        self._check_params()
         generator = check_random_state(random_state)
         unseen = Unseen(self.motif_space, history.X)
         # Lazily: most questions are answered by the first batch or two.

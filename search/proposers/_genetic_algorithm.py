@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._validation import Constraints, integers, reals, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._base import History, Proposer
@@ -38,7 +40,8 @@ class GeneticAlgorithm(Proposer):
 
     Examples
     --------
-    >>> from sk_petridish.motifs import ConvCell
+    >>> from sk_petridish._compat._validation import Constraints, integers, reals, validated
+    from sk_petridish.motifs import ConvCell
     >>> from sk_petridish.search.proposers import GeneticAlgorithm, History
     >>> space = ConvCell()
     >>> X = space.sample(20, random_state=0)
@@ -49,6 +52,14 @@ class GeneticAlgorithm(Proposer):
     (3, 6)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        **Proposer._parameter_constraints,
+        "n_parents": [integers(1)],
+        "mutation": [reals(0, 1, closed="both")],
+        "crossover": [reals(0, 1, closed="both")],
+    }
+
+    @validated
     def __init__(
         self,
         motif_space: MotifSpace,

@@ -47,7 +47,7 @@ class _Numbers(Interval):
             return False
         try:
             # As a float: a larger int is below no infinity, and fails where it is used.
-            number: Any = val if whole else float(val)  # type: ignore[arg-type]
+            number: Any = val if whole else float(val)
         except OverflowError:
             return False
         low, high = self.left, self.right
@@ -188,7 +188,8 @@ class ArrayOfNumbers(_Constraint):
             array = np.asarray(val, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
             return False
-        return array.size > 0 and array.ndim > 0 and (not self.finite or np.isfinite(array).all())
+        right = array.size > 0 and array.ndim > 0
+        return right and not (self.finite and not np.isfinite(array).all())
 
     def __str__(self) -> str:
         return f"a non-empty array of {'finite ' if self.finite else ''}numbers"
@@ -230,39 +231,42 @@ def _joined(constraints: Iterable[Any]) -> str:
     return " or ".join(str(constraint) for constraint in constraints)
 
 
-def _made(constraints: Constraints) -> Constraints:
-    return {
-        name: [make_constraint(one) for one in declared] for name, declared in constraints.items()
-    }
+class _Checks:
+    """Constraints that are made once.
+
+    scikit-learn makes them at every call; motif spaces are checked wherever they are used.
+
+    Parameters
+    ----------
+    declared : dict of str to list
+        Constraints by the names of parameters.
+    """
+
+    def __init__(self, declared: Constraints) -> None:
+        self._declared = declared
+        self._made = {name: [make_constraint(one) for one in declared[name]] for name in declared}
+
+    def check(self, given: Mapping[str, Any], owner: str) -> None:
+        """Raise InvalidParameterError unless parameters are what they must be."""
+        for name, value in given.items():
+            if name in self._made and not _meets_one(self._made[name], value):
+                validate_parameter_constraints(self._declared, {name: value}, owner)
 
 
 @functools.cache
-def _class_constraints(kind: type) -> Constraints:
-    """Return the constraints of a class."""
-    declared: Constraints = kind._parameter_constraints  # type: ignore[attr-defined]
-    return _made(declared)
+def _checks_of(kind: Any) -> _Checks:
+    return _Checks(kind._parameter_constraints)
 
 
 @functools.cache
-def _own_constraints(kind: type) -> Constraints:
-    """Return the constraints of a class that are meant for its constructor; others are none.
+def _later_checks_of(kind: Any) -> _Checks:
+    """Return the checks of parameters that were set after the object was made.
 
-    A subclass may inherit constraints, and mean something else by the same names.
+    A subclass with a constructor of its own may inherit constraints, and mean something else
+    by the same names: nothing of it is checked then.
     """
     declaring = next(one for one in kind.__mro__ if "_parameter_constraints" in vars(one))
-    meant = kind.__init__ is declaring.__init__  # type: ignore[misc]
-    return _class_constraints(kind) if meant else {}
-
-
-def _check(constraints: Constraints, given: Mapping[str, Any], owner: str) -> None:
-    """Raise InvalidParameterError unless parameters are what they must be.
-
-    Constraints are those of scikit-learn, made. It makes them anew at every call, so that it
-    is asked only for its message: spaces are checked wherever they are used.
-    """
-    for name, value in given.items():
-        if name in constraints and not _meets_one(constraints[name], value):
-            validate_parameter_constraints(constraints, {name: value}, owner)
+    return _checks_of(kind) if kind.__init__ is declaring.__init__ else _Checks({})
 
 
 def validated(init: _Function) -> _Function:
@@ -290,10 +294,10 @@ def validated(init: _Function) -> _Function:
         if get_config()["skip_parameter_validation"]:
             init(self, *args, **kwargs)
             return
-        kind = type(self)
+        kind: Any = type(self)
         # Defaults are valid: the tests check them once for all.
         given = dict(zip(names, args, strict=False)) | kwargs
-        _check(_class_constraints(kind), given, kind.__name__)
+        _checks_of(kind).check(given, kind.__name__)
         init(self, *args, **kwargs)
         # A subclass has not set its own parameters yet while it calls this one.
         if kind.__init__ is checked and hasattr(kind, "_check_together"):
@@ -318,12 +322,12 @@ def validate_params(**constraints: list[Any]) -> Callable[[_Function], _Function
     """
 
     def decorate(function: _Function) -> _Function:
-        names, made = list(inspect.signature(function).parameters), _made(constraints)
+        names, checks = list(inspect.signature(function).parameters), _Checks(constraints)
 
         @functools.wraps(function)
         def checked(*args: Any, **kwargs: Any) -> Any:
             if not get_config()["skip_parameter_validation"]:
-                _check(made, dict(zip(names, args, strict=False)) | kwargs, function.__qualname__)
+                checks.check(dict(zip(names, args, strict=False)) | kwargs, function.__qualname__)
             return function(*args, **kwargs)
 
         checked._skl_parameter_constraints = constraints  # type: ignore[attr-defined]
@@ -343,9 +347,9 @@ class ValidatedParameters(BaseEstimator):
 
     def _check_params(self) -> None:
         """Raise ValueError unless parameters are what they must be, each and together."""
-        kind = type(self)
+        kind: Any = type(self)
         if not get_config()["skip_parameter_validation"]:
-            _check(_own_constraints(kind), vars(self), kind.__name__)
+            _later_checks_of(kind).check(vars(self), kind.__name__)
         self._check_together()
 
     def _check_together(self) -> None:
