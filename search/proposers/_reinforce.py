@@ -12,8 +12,8 @@ from sklearn.base import RegressorMixin
 from torch import Tensor, nn
 
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish.estimators import NormalScores
 from sk_petridish._compat._validation import LARGEST_SEED, Constraints, integers, reals, validated
+from sk_petridish.estimators import NormalScores
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._base import History, Proposer

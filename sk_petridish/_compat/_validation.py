@@ -78,6 +78,11 @@ def job_counts() -> list[Any]:
     return [integers(-LARGEST, -1), integers(1), None]
 
 
+def random_states() -> list[Any]:
+    """Return the constraints of ``random_state``; a bool is no seed."""
+    return [integers(0, LARGEST_SEED), np.random.RandomState, None]
+
+
 class Implements(HasMethods):
     """An object, and no class, that has methods."""
 
@@ -166,6 +171,32 @@ class ChoicesOf(SequenceOf):
             return self.choices.issuperset(elements)
         except TypeError:  # something that has no hash is no string
             return False
+
+
+class NamedParts(_Constraint):
+    """A list of pairs: names, and what is called so.
+
+    Parameters
+    ----------
+    *constraints : object
+        Constraints of what is called so; anything, where there are none.
+    """
+
+    def __init__(self, *constraints: Any) -> None:
+        super().__init__()
+        self.constraints = [make_constraint(constraint) for constraint in constraints or (object,)]
+
+    def is_satisfied_by(self, val: object) -> bool:
+        return isinstance(val, list | tuple) and all(
+            isinstance(pair, tuple | list)
+            and len(pair) == 2
+            and isinstance(pair[0], str)
+            and _meets_one(self.constraints, pair[1])
+            for pair in val
+        )
+
+    def __str__(self) -> str:
+        return f"a list of pairs, a str and {_joined(self.constraints)}"
 
 
 class ArrayOfNumbers(_Constraint):

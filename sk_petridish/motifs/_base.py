@@ -183,7 +183,7 @@ class MotifSpace(ABC, ValidatedParameters):
         self._check_params()
         try:
             rows: Motifs = check_array(X, dtype=np.float64)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:  # the latter of an int that no float holds
             raise ValueError(f"{error}\n{self.row_description}") from error
         n_columns = self._n_columns()
         if rows.shape[1] != n_columns:
