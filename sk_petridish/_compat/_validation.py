@@ -119,14 +119,22 @@ class SequenceOf(_Constraint):
         Constraints of an element.
     min_length : int, default=1
         Number of elements, at least.
+    length : int, default=None
+        Number of elements; any, where it is None.
     distinct : bool, default=False
         Whether no element may be there twice.
     """
 
-    def __init__(self, *constraints: Any, min_length: int = 1, distinct: bool = False) -> None:
+    def __init__(
+        self,
+        *constraints: Any,
+        min_length: int = 1,
+        length: int | None = None,
+        distinct: bool = False,
+    ) -> None:
         super().__init__()
         self.constraints = [make_constraint(constraint) for constraint in constraints]
-        self.min_length, self.distinct = min_length, distinct
+        self.min_length, self.length, self.distinct = min_length, length, distinct
 
     def is_satisfied_by(self, val: object) -> bool:
         if not isinstance(val, Collection) or isinstance(val, str | bytes | Mapping | Set):
@@ -134,7 +142,9 @@ class SequenceOf(_Constraint):
         if isinstance(val, np.ndarray) and val.ndim != 1:
             return False
         elements = list(val)
-        if len(elements) < self.min_length or not self._allows(elements):
+        if len(elements) < self.min_length or len(elements) != (self.length or len(elements)):
+            return False
+        if not self._allows(elements):
             return False
         return not self.distinct or len(set(elements)) == len(elements)
 
@@ -144,6 +154,8 @@ class SequenceOf(_Constraint):
     def __str__(self) -> str:
         kind = "a non-empty sequence" if self.min_length else "a sequence"
         elements = "different elements" if self.distinct else "elements"
+        if self.length is not None:
+            kind, elements = "a sequence", f"{self.length} {elements}"
         return f"{kind} of {elements}, each {_joined(self.constraints)}"
 
 
