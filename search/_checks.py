@@ -64,7 +64,7 @@ def check_storage(storage: object) -> None:
     if not isinstance(storage, str):
         return
     try:
-        make_url(storage)
+        make_url(storage).get_dialect()
     except ArgumentError as error:
         raise ValueError(
             f"storage must be an address such as 'sqlite:///study.db' or an Optuna storage, got "

@@ -79,8 +79,8 @@ class TabularGroundTruth(BaseEstimator):
         curves = losses[:, None] if losses.ndim == 1 else losses
         if curves.ndim != 2 or len(curves) != len(rows) or not curves.shape[1]:
             raise ValueError(
-                f"y must have a loss, or a row of losses, for each of {len(rows)} motifs; its "
-                f"shape is {losses.shape}."
+                f"y must have a loss, or a row of losses, for each of the {len(rows)} motifs of X; "
+                f"its shape is {losses.shape}."
             )
         if not np.isfinite(curves).all():
             raise ValueError("y has losses that are not finite; leave these motifs out.")

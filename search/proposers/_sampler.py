@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import create_trial
 from sklearn.base import RegressorMixin
 
-from sk_petridish._compat._validation import Constraints, validated
+from sk_petridish._compat._validation import Constraints, Function, SubclassOf, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from .._optuna import params_of, quiet_study
@@ -45,7 +45,7 @@ class SamplerProposer(Proposer):
 
     _parameter_constraints: ClassVar[Constraints] = {
         **Proposer._parameter_constraints,
-        "sampler": [callable],
+        "sampler": [SubclassOf(BaseSampler), Function()],
     }
 
     @validated

@@ -31,6 +31,7 @@ Constraints = Mapping[str, list[Any]]
 # Beyond it no loop ends and no array has room, and C's integers overflow.
 LARGEST = 2**31 - 1
 LARGEST_SEED = 2**32 - 1
+_LARGEST_INT = 2**63 - 1
 
 _WHOLE = (int, np.integer)
 _REAL = (int, float, np.integer, np.floating)
@@ -45,11 +46,9 @@ class _Numbers(Interval):
         whole = self.type is Integral
         if isinstance(val, bool) or not isinstance(val, _WHOLE if whole else _REAL):
             return False
-        try:
-            # As a float: a larger int is below no infinity, and fails where it is used.
-            number: Any = val if whole else float(val)
-        except OverflowError:
-            return False
+        if isinstance(val, int) and abs(val) > _LARGEST_INT:
+            return False  # though a float may hold it, torch takes no such int
+        number: Any = val if whole else float(val)
         low, high = self.left, self.right
         left, right = self.closed in ("left", "both"), self.closed in ("right", "both")
         # NaN is neither above nor below.
@@ -108,6 +107,26 @@ class Function(_Constraint):
 
     def __str__(self) -> str:
         return "a callable that is no class"
+
+
+class SubclassOf(_Constraint):
+    """A class that inherits from another.
+
+    Parameters
+    ----------
+    base : type
+        The other.
+    """
+
+    def __init__(self, base: type) -> None:
+        super().__init__()
+        self.base = base
+
+    def is_satisfied_by(self, val: object) -> bool:
+        return isinstance(val, type) and issubclass(val, self.base)
+
+    def __str__(self) -> str:
+        return f"a subclass of {self.base.__name__}"
 
 
 class SequenceOf(_Constraint):
@@ -377,6 +396,18 @@ def validate_params(**constraints: list[Any]) -> Callable[[_Function], _Function
         return cast(_Function, checked)
 
     return decorate
+
+
+def check_fields(owner: Any) -> None:
+    """Raise InvalidParameterError unless the fields of a dataclass are what it declares.
+
+    Parameters
+    ----------
+    owner : dataclass
+        Calls it in ``__post_init__``.
+    """
+    if not get_config()["skip_parameter_validation"]:
+        _checks_of(type(owner)).check(vars(owner), type(owner).__name__)
 
 
 class ValidatedParameters(BaseEstimator):
