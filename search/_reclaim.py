@@ -8,8 +8,9 @@ import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from sk_petridish._compat._constraints import reals
 from sk_petridish._compat._optuna import id_of, storage_of
-from sk_petridish._compat._validation import reals, validate_params
+from sk_petridish._compat._validation import validate_params
 
 from ._trial_attributes import is_untold, why_reclaimed, write_reclaimed
 

@@ -15,17 +15,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._constraints import LARGEST_SEED, Implements, MappingOf, integers, reals
 from sk_petridish._compat._optuna import has_heartbeat, id_of, storage_of
 from sk_petridish._compat._sklearn import StrOptions
-from sk_petridish._compat._validation import (
-    LARGEST_SEED,
-    Constraints,
-    Implements,
-    MappingOf,
-    integers,
-    reals,
-    validated,
-)
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import MotifSpace
 from sk_petridish.motifs._distributions import to_python
 from sk_petridish.motifs._suggestions import suggested

@@ -19,20 +19,18 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from sklearn.base import RegressorMixin
 
-from sk_petridish._compat._optuna import quietly, storage_of
-from sk_petridish._compat._sklearn import StrOptions
-from sk_petridish._compat._validation import (
+from sk_petridish._compat._constraints import (
     LARGEST_SEED,
     ArrayOfNumbers,
-    Constraints,
     Function,
     Implements,
     integers,
     job_counts,
     reals,
-    validate_params,
-    validated,
 )
+from sk_petridish._compat._optuna import quietly, storage_of
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, validate_params, validated
 from sk_petridish.motifs import MotifSpace
 from sk_petridish.motifs._distributions import holds, widened
 

@@ -488,7 +488,7 @@ def test_a_fit_that_fails_leaves_no_half_of_the_one_before(problem):
 
 @pytest.mark.parametrize("steps", [[20.5], [-3], ["a"], [0]])
 def test_outer_lr_steps_are_steps(problem, steps):
-    with pytest.raises(ValueError, match="outer_lr_steps must be positive integers"):
+    with pytest.raises(ValueError, match="'outer_lr_steps' parameter of PetriDishRegressor"):
         fast(outer_lr_steps=steps).fit(*problem)
 
 

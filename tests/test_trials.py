@@ -853,10 +853,19 @@ def test_known_results_of_a_search_are_named_where_they_differ(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"surrogate": "ridge"}, "surrogate must be a regressor with fit"),
-        ({"surrogate": KNeighborsRegressor}, "surrogate must be a regressor with fit"),
+        (
+            {"surrogate": "ridge"},
+            "'surrogate' parameter of PetriDishSearch must be an object implementing 'fit'",
+        ),
+        (
+            {"surrogate": KNeighborsRegressor},
+            "'surrogate' parameter of PetriDishSearch must be an object implementing 'fit'",
+        ),
         ({"surrogate": LogisticRegression()}, "got the classifier"),
-        ({"proposer": "ga"}, "proposer must be a Proposer"),
+        (
+            {"proposer": "ga"},
+            "'proposer' parameter of PetriDishSearch must be an object implementing 'ask'",
+        ),
         (
             {
                 "surrogate": StackingRegressor([("k", KNeighborsRegressor(2))], Ridge()),
@@ -864,8 +873,7 @@ def test_known_results_of_a_search_are_named_where_they_differ(tmp_path):
             },
             "predicts a spread",
         ),
-        ({"lease": float("nan")}, "lease must be positive"),
-        ({"n_jobs": 0}, "n_jobs must not be 0"),
+        ({"n_jobs": 0}, "'n_jobs' parameter of PetriDishSearch"),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_training(changes, message):

@@ -10,7 +10,8 @@ import optuna
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from sk_petridish._compat._validation import ArrayOfNumbers, Constraints, validated
+from sk_petridish._compat._constraints import ArrayOfNumbers
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import MotifSpace
 
 from ._epochs import train_on

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from sk_petridish._compat._validation import Constraints, integers, reals, validated
+from sk_petridish._compat._constraints import integers, reals
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._base import History, Proposer
@@ -40,7 +41,8 @@ class GeneticAlgorithm(Proposer):
 
     Examples
     --------
-    >>> from sk_petridish._compat._validation import Constraints, integers, reals, validated
+    >>> from sk_petridish._compat._constraints import integers, reals
+    from sk_petridish._compat._validation import Constraints, validated
     from sk_petridish.motifs import ConvCell
     >>> from sk_petridish.search.proposers import GeneticAlgorithm, History
     >>> space = ConvCell()

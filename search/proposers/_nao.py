@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._constraints import integers, reals
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish._compat._validation import Constraints, integers, reals, validated
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._base import History, Proposer

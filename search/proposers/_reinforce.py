@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from torch import Tensor, nn
 
+from sk_petridish._compat._constraints import LARGEST_SEED, integers, reals
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish._compat._validation import LARGEST_SEED, Constraints, integers, reals, validated
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.estimators import NormalScores
 from sk_petridish.motifs import Motifs, MotifSpace
 

@@ -10,7 +10,8 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import create_trial
 from sklearn.base import RegressorMixin
 
-from sk_petridish._compat._validation import Constraints, Function, SubclassOf, validated
+from sk_petridish._compat._constraints import Function, SubclassOf
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from .._optuna import params_of, quiet_study

@@ -16,9 +16,10 @@ from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 
+from sk_petridish._compat._constraints import integers, random_states, reals
 from sk_petridish._compat._sklearn import fit_context
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish._compat._validation import Constraints, integers, random_states, reals
+from sk_petridish._compat._validation import Constraints
 
 
 class NeuralSurrogate(RegressorMixin, BaseEstimator):

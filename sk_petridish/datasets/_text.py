@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from sk_petridish._compat._validation import integers, reals, validate_params
+from sk_petridish._compat._constraints import integers, reals
+from sk_petridish._compat._validation import validate_params
 
 END_OF_LINE, UNKNOWN = "<eos>", "<unk>"
 
@@ -145,7 +146,8 @@ def limit_vocabulary(text: Bunch, n_words: int) -> Bunch:
     >>> import numpy as np
     >>> from sklearn.utils import Bunch
 
-    from sk_petridish._compat._validation import integers, reals, validate_params
+    from sk_petridish._compat._constraints import integers, reals
+    from sk_petridish._compat._validation import validate_params
     >>> from sk_petridish.datasets import limit_vocabulary
     >>> stream = np.array([1, 2, 0, 1, 3, 0])
     >>> text = Bunch(

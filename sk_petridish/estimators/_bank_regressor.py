@@ -12,14 +12,9 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
+from sk_petridish._compat._constraints import Implements, NamedParts, integers, random_states
 from sk_petridish._compat._sklearn import BaseComposition, VisualBlock, fit_context
-from sk_petridish._compat._validation import (
-    Constraints,
-    Implements,
-    NamedParts,
-    integers,
-    random_states,
-)
+from sk_petridish._compat._validation import Constraints
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._evaluated_motifs import (

@@ -5,13 +5,8 @@ from __future__ import annotations
 import joblib
 from sklearn.base import RegressorMixin
 
-from sk_petridish._compat._validation import (
-    LARGEST_SEED,
-    Implements,
-    integers,
-    job_counts,
-    validate_params,
-)
+from sk_petridish._compat._constraints import LARGEST_SEED, Implements, integers, job_counts
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.motifs import MotifSpace
 
 from ._bank_regressor import PetriDishBankRegressor

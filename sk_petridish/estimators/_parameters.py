@@ -14,16 +14,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 from skorch.callbacks import Callback
 
+from sk_petridish._compat._constraints import SequenceOf, integers, job_counts, random_states, reals
 from sk_petridish._compat._sklearn import StrOptions
 from sk_petridish._compat._torch import has_device
-from sk_petridish._compat._validation import (
-    Constraints,
-    SequenceOf,
-    integers,
-    job_counts,
-    random_states,
-    reals,
-)
+from sk_petridish._compat._validation import Constraints
 from sk_petridish.blueprints import Blueprint, NetworkSpec, SampleShape, Widths
 from sk_petridish.dish import (
     AUTO,

@@ -15,6 +15,14 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sk_petridish._compat._constraints import (
+    ChoicesOf,
+    Implements,
+    NamedParts,
+    SequenceOf,
+    integers,
+    random_states,
+)
 from sk_petridish._compat._sklearn import (
     BaseComposition,
     VisualBlock,
@@ -22,15 +30,7 @@ from sk_petridish._compat._sklearn import (
     fit_context,
 )
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish._compat._validation import (
-    ChoicesOf,
-    Constraints,
-    Implements,
-    NamedParts,
-    SequenceOf,
-    integers,
-    random_states,
-)
+from sk_petridish._compat._validation import Constraints
 from sk_petridish.blueprints import NetworkSpec
 from sk_petridish.dish import ZERO_COST, Curves, DishEnsemble
 from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope

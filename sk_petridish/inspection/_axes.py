@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sk_petridish._compat._validation import ArrayOfNumbers, Implements
+from sk_petridish._compat._constraints import ArrayOfNumbers, Implements
 
 # What displays are given, as constraints.
 AXES: list[Any] = [Implements("plot"), None]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sk_petridish._compat._validation import ArrayOfNumbers, SequenceOf, reals, validate_params
+from sk_petridish._compat._constraints import ArrayOfNumbers, SequenceOf, reals
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.motifs import MotifGraph, MotifSpace
 
 from ._axes import AXES, get_axes

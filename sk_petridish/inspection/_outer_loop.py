@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sk_petridish._compat._validation import reals, validate_params
+from sk_petridish._compat._constraints import reals
+from sk_petridish._compat._validation import validate_params
 
 from ._axes import AXES, NUMBERS, OPTIONAL_NUMBERS, get_axes
 from ._dish import check_dish

@@ -9,13 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from sk_petridish._compat._validation import (
-    Implements,
-    SequenceOf,
-    integers,
-    reals,
-    validate_params,
-)
+from sk_petridish._compat._constraints import Implements, SequenceOf, integers, reals
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.metrics import predict_with_spread
 
 from ._axes import AXES, NUMBERS, OPTIONAL_NUMBERS, get_axes

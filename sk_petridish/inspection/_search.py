@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sk_petridish._compat._constraints import MappingOf
 from sk_petridish._compat._sklearn import StrOptions
-from sk_petridish._compat._validation import MappingOf, validate_params
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.metrics import kendall_tau_score
 
 from ._axes import AXES, get_axes

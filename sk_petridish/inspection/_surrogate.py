@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
-from sk_petridish._compat._validation import Implements, validate_params
+from sk_petridish._compat._constraints import Implements
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.metrics import (
     kendall_tau_score,
     predict_with_spread,

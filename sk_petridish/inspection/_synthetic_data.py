@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sk_petridish._compat._constraints import ArrayOfNumbers, MappingOf, integers
 from sk_petridish._compat._sklearn import StrOptions
-from sk_petridish._compat._validation import ArrayOfNumbers, MappingOf, integers, validate_params
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.dish import draw_dish
 
 from ._axes import import_pyplot

@@ -12,7 +12,8 @@ from sklearn.ensemble import StackingRegressor
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline
 
-from sk_petridish._compat._validation import Implements, validate_params
+from sk_petridish._compat._constraints import Implements
+from sk_petridish._compat._validation import validate_params
 
 
 @validate_params(estimator=[Implements("predict")])

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from sk_petridish._compat._validation import integers, validate_params
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._validation import validate_params
 
 from ._validation import LOSSES, Losses, check_losses
 

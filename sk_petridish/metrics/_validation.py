@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-from sk_petridish._compat._validation import ArrayOfNumbers
+from sk_petridish._compat._constraints import ArrayOfNumbers
 
 # Constraints of losses; whether they are finite, check_losses says.
 LOSSES: list[Any] = [ArrayOfNumbers(finite=False)]

@@ -13,15 +13,15 @@ from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
 from sklearn.utils import check_random_state
 
-from sk_petridish._compat._sklearn import StrOptions
-from sk_petridish._compat._validation import (
+from sk_petridish._compat._constraints import (
     Function,
     MappingOf,
     integers,
     job_counts,
     random_states,
-    validate_params,
 )
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.estimators import PetriDishRegressor
 from sk_petridish.metrics import outer_mse
 from sk_petridish.motifs import SigmoidSlope

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from sk_petridish._compat._validation import ChoicesOf, Constraints, integers, reals, validated
+from sk_petridish._compat._constraints import ChoicesOf, integers, reals
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Blueprint, BlueprintBuilder, canonical
 
 from ._base import Motifs, MotifSpace, map_numbered

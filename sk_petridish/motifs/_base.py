@@ -13,7 +13,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import BaseTrial
 from sklearn.utils import check_array, check_random_state
 
-from sk_petridish._compat._validation import ValidatedParameters
+from sk_petridish._compat._constraints import integers, random_states, reals
+from sk_petridish._compat._validation import ValidatedParameters, validate_params
 from sk_petridish.blueprints import Blueprint, NetworkSpec
 from sk_petridish.blueprints import DataKind as DataKind
 
@@ -290,6 +291,7 @@ class MotifSpace(ABC, ValidatedParameters):
         self._check_params()
         return self._search_space()
 
+    @validate_params(n=[integers(0)], random_state=random_states())
     def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Motifs:
         """Draw motifs at random.
 
@@ -452,6 +454,7 @@ class MotifSpace(ABC, ValidatedParameters):
         """
         return self._graph(self._checked(row))
 
+    @validate_params(probability=[reals(0, 1, closed="both")], random_state=random_states())
     def mutate(
         self,
         X: ArrayLike,
@@ -480,6 +483,7 @@ class MotifSpace(ABC, ValidatedParameters):
         # New numbers come from whole random motifs, so that they are as frequent as there.
         return self._altered(rows, np.where(changed, self.sample(len(rows), generator), rows))
 
+    @validate_params(random_state=random_states())
     def crossover(
         self,
         X: ArrayLike,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from sk_petridish._compat._validation import ChoicesOf, Constraints, integers, validated
+from sk_petridish._compat._constraints import ChoicesOf, integers
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Blueprint, BlueprintBuilder, Node, canonical
 
 from ._base import DataKind, Motifs

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from optuna.distributions import BaseDistribution
 
+from sk_petridish._compat._constraints import MappingOf
 from sk_petridish._compat._sklearn import StrOptions
-from sk_petridish._compat._validation import Constraints, MappingOf, validated
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Factory, ModuleBlueprint
 
 from ._base import DataKind, Motifs, MotifSpace

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution
 from sklearn.base import clone
 
-from sk_petridish._compat._validation import Constraints, MappingOf, validated
+from sk_petridish._compat._constraints import MappingOf
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import NetworkSpec, chain
 
 from ._base import DataKind, Motifs, MotifSpace

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from sk_petridish._compat._validation import Constraints, integers, validated
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Blueprint, BlueprintBuilder, canonical
 
 from ._base import DataKind, Motifs, map_numbered

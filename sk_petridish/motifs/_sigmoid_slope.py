@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, FloatDistribution
 
-from sk_petridish._compat._validation import Constraints, integers, reals, validated
+from sk_petridish._compat._constraints import integers, reals
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Blueprint, BlueprintBuilder
 
 from ._base import Motifs, MotifSpace

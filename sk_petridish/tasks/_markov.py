@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_petridish._compat._validation import Constraints, integers, validated
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._validation import Constraints, validated
 
 from ._base import Samples, Task, of_symbols, one_hot
 from ._spec import SampleSpec

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from sk_petridish._compat._validation import Constraints, SequenceOf, integers, validated
+from sk_petridish._compat._constraints import SequenceOf, integers
+from sk_petridish._compat._validation import Constraints, validated
 
 from ._base import Samples, Task, to_labels
 from ._spec import SampleSpec

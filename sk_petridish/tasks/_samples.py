@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sk_petridish._compat._validation import ArrayOfNumbers, Constraints, validated
+from sk_petridish._compat._constraints import ArrayOfNumbers
+from sk_petridish._compat._validation import Constraints, validated
 
 from ._base import Samples, Task, of_symbols
 from ._spec import LabelKind, SampleSpec

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+from sk_petridish._compat._constraints import SequenceOf, integers
 from sk_petridish._compat._sklearn import StrOptions
-from sk_petridish._compat._validation import Constraints, SequenceOf, check_fields, integers
+from sk_petridish._compat._validation import Constraints, check_fields
 from sk_petridish.blueprints import DataKind, SampleShape, data_kind
 
 LabelKind = Literal["binary", "class", "real"]

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from sk_petridish._compat._validation import Constraints, integers, validated
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import DataKind
 
 from ._base import Samples, Task, to_labels
