@@ -243,7 +243,8 @@ def use(made):
         case Proposer():
             assert made.ask(2, History.of(X, Y), random_state=0).shape == (2, 1)
         case PetriDishSearch():
-            if made.evaluation_timeout is None:  # a process takes seconds to start
+            # A process takes seconds to start.
+            if made.evaluation_timeout is None and made.n_jobs is None:
                 made.run()
         case PetriDishSampler():
             study = optuna.create_study(sampler=made)
