@@ -282,7 +282,7 @@ def test_torchs_thread_count_is_restored_also_after_an_error(problem):
         torch.set_num_threads(2)
         fast().fit(X, y).predict(X)
         assert torch.get_num_threads() == 2
-        with pytest.raises(RuntimeError):
+        with pytest.raises(ValueError, match="device must be"):
             fast(device="nowhere").fit(X, y)
         assert torch.get_num_threads() == 2
     finally:

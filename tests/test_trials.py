@@ -607,7 +607,7 @@ def test_equal_spaces_are_told_apart_by_their_prefix():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"motif_space": {}}, "no spaces"),
+        ({"motif_space": {}}, "'motif_space' parameter of PetriDishSampler must be"),
         ({"surrogate": {"c": LinearRegression()}}, r"surrogate has \['c'\]"),
         ({"proposer": {"c": RandomSearch(ConvCell())}}, r"proposer has \['c'\]"),
         ({"proposer": RandomSearch(ConvCell())}, "proposer is for another motif space"),
@@ -922,9 +922,9 @@ class Unsendable:
     ("truth", "changes", "message"),
     [
         (loss, {"pruner": MedianPruner()}, "takes no trial"),
-        (loss, {"evaluation_timeout": 0}, "positive"),
-        (loss, {"evaluation_timeout": float("nan")}, "positive"),
-        (loss, {"timeout": -1}, "at least 0"),
+        (loss, {"evaluation_timeout": 0}, "'evaluation_timeout' parameter"),
+        (loss, {"evaluation_timeout": float("nan")}, "'evaluation_timeout' parameter"),
+        (loss, {"timeout": -1}, "'timeout' parameter"),
         (Unsendable(), {"evaluation_timeout": 9.0}, "a lock, perhaps"),
         (
             lambda row, trial: 0.0,
