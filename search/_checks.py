@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import cloudpickle
 from optuna.pruners import BasePruner, NopPruner
 from optuna.storages import InMemoryStorage
 from sklearn.base import is_classifier
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from sk_petridish.metrics import has_spread
 from sk_petridish.motifs import MotifSpace
 from sk_petridish.motifs._identity import differences
 
-from ._acquisition import Acquisition, without_spread
+from ._acquisition import without_spread
 from ._evaluator import GroundTruthFunction, takes_trial
 from .proposers import Proposer
 
@@ -23,7 +25,6 @@ def check_ranking(
     surrogate: Any,
     proposer: Proposer,
     acquisition: str,
-    exploration: float,
 ) -> None:
     """Raise ValueError unless candidates can be drawn and ranked so.
 
@@ -37,31 +38,13 @@ def check_ranking(
         Draws candidates.
     acquisition : str
         By what they are ranked.
-    exploration : float
-        Share of any candidates.
     """
-    if acquisition not in get_args(Acquisition):
-        raise ValueError(
-            f"acquisition must be one of {get_args(Acquisition)}, got {acquisition!r}."
-        )
-    if not 0 <= exploration <= 1:
-        raise ValueError(f"exploration must be between 0 and 1, got {exploration}.")
-    for method in ("fit", "predict"):
-        if surrogate is not None and not _has_method(surrogate, method):
-            raise ValueError(f"surrogate must be a regressor with {method}(), got {surrogate!r}.")
     if surrogate is not None and is_classifier(surrogate):
         raise ValueError(f"surrogate must be a regressor, got the classifier {surrogate!r}.")
-    if not isinstance(proposer, Proposer) and not _has_method(proposer, "ask"):
-        raise ValueError(f"proposer must be a Proposer, got {proposer!r}.")
     if acquisition != "mean" and surrogate is not None and not has_spread(surrogate):
         raise without_spread(acquisition, surrogate)
     for what, owner in (("surrogate", surrogate), ("proposer", proposer)):
         _check_same_space(what, owner, motif_space)
-
-
-def _has_method(owner: Any, name: str) -> bool:
-    """Whether an object, and no class, has a method."""
-    return not isinstance(owner, type) and callable(getattr(owner, name, None))
 
 
 def _check_same_space(what: str, owner: Any, motif_space: MotifSpace) -> None:
@@ -76,10 +59,22 @@ def _check_same_space(what: str, owner: Any, motif_space: MotifSpace) -> None:
         )
 
 
+def check_storage(storage: object) -> None:
+    """Raise ValueError where a storage is the address of no database."""
+    if not isinstance(storage, str):
+        return
+    try:
+        make_url(storage).get_dialect()
+    except ArgumentError as error:
+        raise ValueError(
+            f"storage must be an address such as 'sqlite:///study.db' or an Optuna storage, got "
+            f"{storage!r}."
+        ) from error
+
+
 def check_evaluation(
     ground_truth: GroundTruthFunction,
     pruner: BasePruner,
-    timeout: float | None,
     evaluation_timeout: float | None,
     storage: object,
 ) -> None:
@@ -91,15 +86,11 @@ def check_evaluation(
         Evaluates motifs.
     pruner : optuna.pruners.BasePruner
         What may end evaluations early.
-    timeout, evaluation_timeout : float or None
-        Seconds for the search, and for each evaluation.
+    evaluation_timeout : float or None
+        Seconds for each evaluation.
     storage : object
         Where the study is.
     """
-    if timeout is not None and not timeout >= 0:
-        raise ValueError(f"timeout must be at least 0 seconds, got {timeout}.")
-    if evaluation_timeout is not None and not evaluation_timeout > 0:
-        raise ValueError(f"evaluation_timeout must be positive, got {evaluation_timeout}.")
     prunes = not isinstance(pruner, NopPruner)
     if prunes and not takes_trial(ground_truth):
         raise ValueError(

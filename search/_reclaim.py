@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from sk_petridish._compat._constraints import reals
 from sk_petridish._compat._optuna import id_of, storage_of
+from sk_petridish._compat._validation import validate_params
 
 from ._trial_attributes import is_untold, why_reclaimed, write_reclaimed
 
@@ -16,6 +18,7 @@ from ._trial_attributes import is_untold, why_reclaimed, write_reclaimed
 MAX_ATTEMPTS = 3
 
 
+@validate_params(study=[Study], older_than=[reals(0, closed="left"), None])
 def reclaim_trials(study: Study, *, older_than: float | None = None) -> int:
     """Fail the trials of a study that dead workers have left running.
 
@@ -52,8 +55,14 @@ def reclaim_trials(study: Study, *, older_than: float | None = None) -> int:
     """
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if older_than is not None:
-        limit = datetime.now() - timedelta(seconds=older_than)
-        running = [trial for trial in running if (trial.datetime_start or limit) <= limit]
+        # In seconds: no date is so long ago as a large number of them.
+        now = datetime.now()
+        running = [
+            trial
+            for trial in running
+            if trial.datetime_start is None
+            or (now - trial.datetime_start).total_seconds() >= older_than
+        ]
     return sum(reclaim(study, trial) for trial in running)
 
 

@@ -6,7 +6,7 @@ import copy
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -15,7 +15,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._constraints import LARGEST_SEED, Implements, MappingOf, integers, reals
 from sk_petridish._compat._optuna import has_heartbeat, id_of, storage_of
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import MotifSpace
 from sk_petridish.motifs._distributions import to_python
 from sk_petridish.motifs._suggestions import suggested
@@ -32,6 +35,7 @@ from .proposers import GeneticAlgorithm, Proposer
 _Given = TypeVar("_Given")
 # Decisions that are kept in memory.
 _MOST_RUNNING = 10_000
+_SURROGATE, _PROPOSER = Implements("fit", "predict"), Implements("ask")
 
 
 class PetriDishSampler(BaseSampler):
@@ -137,6 +141,20 @@ class PetriDishSampler(BaseSampler):
     ['...']
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "motif_space": [MotifSpace, MappingOf(MotifSpace)],
+        "surrogate": [_SURROGATE, MappingOf(_SURROGATE, None), None],
+        "proposer": [_PROPOSER, MappingOf(_PROPOSER, None), None],
+        "n_startup_trials": [integers(0)],
+        "n_candidates": [integers(1)],
+        "refit_every": [integers(1)],
+        "acquisition": [StrOptions(set(get_args(Acquisition)))],
+        "exploration": [reals(0, 1, closed="both")],
+        "independent_sampler": [BaseSampler, None],
+        "seed": [integers(0, LARGEST_SEED), None],
+    }
+
+    @validated
     def __init__(
         self,
         motif_space: MotifSpace | Mapping[str, MotifSpace],
@@ -151,11 +169,6 @@ class PetriDishSampler(BaseSampler):
         independent_sampler: BaseSampler | None = None,
         seed: int | None = None,
     ) -> None:
-        if n_candidates < 1 or refit_every < 1 or n_startup_trials < 0:
-            raise ValueError(
-                "n_candidates and refit_every must be at least 1, n_startup_trials at least 0; "
-                f"got {n_candidates}, {refit_every} and {n_startup_trials}."
-            )
         self.motif_space = motif_space
         self.n_startup_trials = n_startup_trials
         self.n_candidates = n_candidates
@@ -164,8 +177,6 @@ class PetriDishSampler(BaseSampler):
         self.exploration = exploration
         self.seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
         self._spaces = dict(motif_space) if isinstance(motif_space, Mapping) else {"": motif_space}
-        if not self._spaces:
-            raise ValueError("motif_space has no spaces.")
         self._surrogates = {
             name: default_surrogate(self._spaces[name], self.seed) if one is None else one
             for name, one in self._shared_out("surrogate", surrogate).items()
@@ -175,9 +186,7 @@ class PetriDishSampler(BaseSampler):
             for name, one in self._shared_out("proposer", proposer).items()
         }
         for name, space in self._spaces.items():
-            check_ranking(
-                space, self._surrogates[name], self._proposers[name], acquisition, exploration
-            )
+            check_ranking(space, self._surrogates[name], self._proposers[name], acquisition)
         self.independent_sampler = (
             TPESampler(seed=seed) if independent_sampler is None else independent_sampler
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar, get_args
 
 import joblib
 import numpy as np
@@ -17,12 +19,23 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._constraints import (
+    LARGEST_SEED,
+    ArrayOfNumbers,
+    Function,
+    Implements,
+    integers,
+    job_counts,
+    reals,
+)
 from sk_petridish._compat._optuna import quietly, storage_of
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, validate_params, validated
 from sk_petridish.motifs import MotifSpace
 from sk_petridish.motifs._distributions import holds, widened
 
 from ._acquisition import Acquisition
-from ._checks import check_evaluation, check_ranking
+from ._checks import check_evaluation, check_ranking, check_storage
 from ._evaluator import GroundTruthFunction
 from ._result import SearchResult
 from ._run import SearchRun
@@ -149,6 +162,34 @@ class PetriDishSearch:
     12
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "motif_space": [MotifSpace],
+        "ground_truth": [Function()],
+        "proposer": [Implements("ask"), None],
+        "surrogate": [Implements("fit", "predict"), None],
+        "n_init": [integers(0)],
+        "n_candidates": [integers(1)],
+        "n_select": [integers(1)],
+        "n_iterations": [integers(0)],
+        "acquisition": [StrOptions(set(get_args(Acquisition)))],
+        "exploration": [reals(0, 1, closed="both")],
+        "X_init": [ArrayOfNumbers(finite=False), None],
+        "y_init": [ArrayOfNumbers(finite=False), None],
+        "test_ground_truth": [Function(), None],
+        "n_iter_no_change": [integers(1), None],
+        "tol": [reals(0, closed="left")],
+        "timeout": [reals(0, closed="left"), None],
+        "evaluation_timeout": [reals(0), None],
+        "pruner": [BasePruner, None],
+        "storage": [str, BaseStorage, None],
+        "study_name": [str],
+        "n_jobs": job_counts(),
+        "lease": [reals(0)],
+        "verbose": ["boolean"],
+        "random_state": [integers(0, LARGEST_SEED), None],
+    }
+
+    @validated
     def __init__(
         self,
         motif_space: MotifSpace,
@@ -177,22 +218,15 @@ class PetriDishSearch:
         verbose: bool = False,
         random_state: int | None = None,
     ) -> None:
-        if min(n_init, n_iterations) < 0 or not 1 <= n_select <= n_candidates:
+        if n_select > n_candidates:
             raise ValueError(
-                "n_init and n_iterations must be at least 0, n_select at least 1 and at most "
-                f"n_candidates; got {n_init}, {n_iterations}, {n_select} and {n_candidates}."
+                f"n_select must be at most n_candidates, got {n_select} and {n_candidates}."
             )
-        if n_iter_no_change is not None and n_iter_no_change < 1:
-            raise ValueError(f"n_iter_no_change must be at least 1, got {n_iter_no_change}.")
-        if n_jobs == 0:
-            raise ValueError("n_jobs must not be 0; None is 1, -1 all processors.")
-        if not lease > 0:
-            raise ValueError(f"lease must be positive, got {lease}.")
         self.motif_space = motif_space
         self.ground_truth = ground_truth
         self.proposer = GeneticAlgorithm(motif_space) if proposer is None else proposer
         self.surrogate = surrogate
-        check_ranking(motif_space, surrogate, self.proposer, acquisition, exploration)
+        check_ranking(motif_space, surrogate, self.proposer, acquisition)
         self.n_init = int(n_init)
         self.n_candidates = int(n_candidates)
         self.n_select = int(n_select)
@@ -206,14 +240,17 @@ class PetriDishSearch:
         self.timeout = timeout
         self.evaluation_timeout = evaluation_timeout
         self.pruner = NopPruner() if pruner is None else pruner
-        check_evaluation(ground_truth, self.pruner, timeout, evaluation_timeout, storage)
+        check_storage(storage)
+        check_evaluation(ground_truth, self.pruner, evaluation_timeout, storage)
         self.storage = storage
         self.study_name = study_name
         self.n_jobs = n_jobs
-        self.lease = lease
+        # Threads cannot wait for longer, three hundred years.
+        self.lease = min(float(lease), threading.TIMEOUT_MAX)
         self.verbose = verbose
         self.random_state = None if random_state is None else int(random_state)
 
+    @validate_params(reclaim=["boolean"])
     def run(self, *, reclaim: bool = False) -> SearchResult:
         """Search, or go on with the search.
 

@@ -390,7 +390,7 @@ def test_rows_that_are_no_formula_are_refused():
     full = ActivationFunction(max_nodes=1)
     with pytest.raises(ValueError, match="longer than the row"):
         full.validate([[good[0], 0.0]])
-    with pytest.raises(ValueError, match="Unknown functions"):
+    with pytest.raises(ValueError, match="'functions' parameter of ActivationFunction"):
         ActivationFunction(functions=("swoosh",)).sample(1)
 
 

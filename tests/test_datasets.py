@@ -177,7 +177,7 @@ def test_any_text_is_split_by_lines(tmp_path):
     assert text.vocabulary[:3] == ["line", "größer", "<eos>"]
     assert words_of(text, "test")[:4] == ["line", "<unk>", "größer", "<eos>"]
     for fractions in ({"valid_fraction": 0}, {"valid_fraction": 0.5, "test_fraction": 0.5}):
-        with pytest.raises(ValueError, match="must be positive"):
+        with pytest.raises(ValueError, match="valid_fraction"):
             load_text(path, **fractions)
     path.write_text("one line")
     with pytest.raises(ValueError, match="too few for three parts"):

@@ -141,7 +141,11 @@ def test_a_table_of_learning_curves_can_be_pruned():
 
 @pytest.mark.parametrize(
     ("y", "message"),
-    [([1.0], "a loss, or a row of losses"), ([1.0, np.nan], "not finite"), ([[], []], "a loss")],
+    [
+        ([1.0], "a loss, or a row of losses"),
+        ([1.0, np.nan], "not finite"),
+        ([[], []], "'y' parameter of Tabular"),
+    ],
 )
 def test_a_table_without_losses_is_refused(y, message):
     with pytest.raises(ValueError, match=message):

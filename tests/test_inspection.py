@@ -165,8 +165,10 @@ def test_synthetic_data_before_and_after(dish, data):
 
 
 def test_synthetic_data_that_makes_no_sense(dish):
-    with pytest.raises(ValueError, match="'train' or 'valid'"):
+    with pytest.raises(ValueError, match="'data' parameter of SyntheticDataDisplay"):
         SyntheticDataDisplay.from_estimator(dish, data="test")
+    with pytest.raises(ValueError, match="dish must be less than"):
+        SyntheticDataDisplay.from_estimator(dish, dish=99)
     with pytest.raises(ValueError, match="same kinds of samples"):
         SyntheticDataDisplay.from_predictions({"inputs": [[1.0]]}, {"labels": [[1.0]]})
 

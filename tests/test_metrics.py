@@ -106,7 +106,7 @@ def test_bad_losses_are_errors(score):
 
 @pytest.mark.parametrize("score", [regret_score, precision_at_k_score])
 def test_k_is_positive(score):
-    with pytest.raises(ValueError, match="k must be a positive"):
+    with pytest.raises(ValueError, match="'k' parameter of"):
         score([1.0, 2.0], [1.0, 2.0], k=0)
 
 

@@ -142,10 +142,8 @@ def test_modules_may_read_sequences():
     space = ModuleMotif(make_recurrent, {"n": IntDistribution(1, 2)}, data_kind="sequences")
     dish = small(space, n_time_steps=3, max_iter=0).fit([[1], [2]], [0.1, 0.2])
     assert dish.dishes_[0].x_train.shape == (8, 3, 10)
-    with pytest.raises(ValueError, match="data_kind must be"):
-        small(ModuleMotif(make_recurrent, space.search_space(), data_kind="sounds")).fit(
-            [[1], [2]], [1, 2]
-        )
+    with pytest.raises(ValueError, match="'data_kind' parameter of ModuleMotif must be"):
+        ModuleMotif(make_recurrent, space.search_space(), data_kind="sounds")
 
 
 def test_the_space_is_a_space():
@@ -159,8 +157,6 @@ def test_the_space_is_a_space():
     np.testing.assert_allclose(stepped.repair([[0.5]]), [[0.4]])
     logarithmic = ModuleMotif(make_residual, {"a": FloatDistribution(1e-4, 1.0, log=True)})
     assert 0.3 < (logarithmic.sample(500, 0) < 0.01).mean() < 0.7
-    with pytest.raises(ValueError, match="is empty"):
-        ModuleMotif(make_residual, {}).sample(1)
     with pytest.raises(ValueError, match="A row of X is one motif: n_layers, share, normalised"):
         SPACE.validate([[1.0]])
     with pytest.raises(ValueError, match="is a module"):

@@ -118,17 +118,25 @@ EMPTY = {
     "RecurrentGraph": [{"max_nodes": 0}],
     "ConvCell": [{"n_cells": 0}, {"operations": ()}],
     "ModuleMotif": [{"distributions": {}}],
-    "ProductSpace": [{"spaces": {}}, {"spaces": {"part": SigmoidSlope(n_slopes=0)}}],
+    "ProductSpace": [{"spaces": {}}, {"spaces": {"part": SigmoidSlope().set_params(n_slopes=0)}}],
 }
 
 
-def test_an_empty_space_is_refused(space):
+def test_an_empty_space_is_refused_when_made_and_when_used(space):
+    rows = space.sample(1, random_state=0)
     for change in EMPTY[type(space).__name__]:
+        reason = "|".join(["Part", *change])
+        with pytest.raises(ValueError, match=reason):
+            type(space)(**(space.get_params(deep=False) | change))
         empty = clone(space).set_params(**change)
-        with pytest.raises(ValueError, match="is empty"):
-            empty.sample(1)
-        with pytest.raises(ValueError, match="is empty"):
-            empty.repair(space.sample(1, random_state=0))
+        for use, given in (
+            (empty.sample, 1),
+            (empty.recommended, "best") if "spaces" in change else (empty.repair, rows),
+            (empty.validate, rows),
+            (empty.blueprints, rows),
+        ):
+            with pytest.raises(ValueError, match=reason):
+                use(given)
 
 
 def test_mutation_and_crossover_give_motifs(space):

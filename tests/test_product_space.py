@@ -141,20 +141,23 @@ def test_a_part_beyond_the_range_is_kept_beside_parts_that_are_drawn():
 # Errors
 
 
+NO_CELL = RecurrentCell().set_params(n_nodes=0)
+
+
 @pytest.mark.parametrize(
     ("spaces", "message"),
     [
-        ({}, "is empty"),
-        ([("a", CELL)], "spaces must be a dictionary"),
-        (None, "spaces must be a dictionary"),
-        ({"a": CELL, "": CELL}, "named by strings that are not empty, got ''"),
-        ({1: CELL}, "named by strings that are not empty, got 1"),
+        ({}, "'spaces' parameter of ProductSpace must be a non-empty dict"),
+        ([("a", CELL)], "'spaces' parameter of ProductSpace must be a non-empty dict"),
+        (None, "'spaces' parameter of ProductSpace must be a non-empty dict"),
+        ({"a": CELL, "": CELL}, "must not be empty, got ''"),
+        ({1: CELL}, "dict of str"),
         ({"a__b": CELL}, "'a__b' must neither have '__'"),
         ({"a_": CELL}, "'a_' must neither have '__'"),
         ({"spaces": CELL}, "No part can be called 'spaces'"),
-        ({"a": CELL, "b": RecurrentCell}, "Part 'b' must be a motif space, got <class"),
-        ({"a": CELL, "b": None}, "Part 'b' must be a motif space, got None"),
-        ({"a": CELL, "b": RecurrentCell(0)}, "Part 'b': .*n_nodes=0.* is empty"),
+        ({"a": CELL, "b": RecurrentCell}, "an instance of .*MotifSpace'. Got .*'b': <class"),
+        ({"a": CELL, "b": None}, "an instance of .*MotifSpace'. Got .*'b': None"),
+        ({"a": CELL, "b": NO_CELL}, "The 'n_nodes' parameter of RecurrentCell must be"),
         ({"a": CELL, "b": ConvCell()}, "one kind, got {'a': 'sequences', 'b': 'images'}"),
         (
             {"cell": ProductSpace({"b": SigmoidSlope()}), "cell_b": SigmoidSlope()},
@@ -162,8 +165,11 @@ def test_a_part_beyond_the_range_is_kept_beside_parts_that_are_drawn():
         ),
     ],
 )
-def test_what_is_no_product_is_refused_at_first_use(spaces, message):
-    space = ProductSpace(spaces)
+def test_what_is_no_product_is_refused_when_made_and_when_used(spaces, message):
+    with pytest.raises(ValueError, match=message):
+        ProductSpace(spaces)
+    space = ProductSpace({"a": CELL})
+    space.set_params(spaces=spaces)
     assert repr(space).startswith("ProductSpace(")
     for use in (
         lambda: space.sample(1, 0),

@@ -465,9 +465,9 @@ def test_it_can_choose_by_expected_improvement():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"acquisition": "luck"}, "acquisition must be one of"),
-        ({"exploration": -1}, "between 0 and 1"),
-        ({"refit_every": 0}, "at least 1"),
+        ({"acquisition": "luck"}, "'acquisition' parameter of PetriDishSampler"),
+        ({"exploration": -1}, "'exploration' parameter of PetriDishSampler"),
+        ({"refit_every": 0}, "'refit_every' parameter of PetriDishSampler"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_at_once(wrong, message):

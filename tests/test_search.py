@@ -294,11 +294,11 @@ def test_an_unseeded_search_goes_on_with_its_own_seed(tmp_path):
     ("wrong", "message"),
     [
         ({"n_select": 30}, "at most n_candidates"),
-        ({"n_init": -1}, "at least 0"),
-        ({"acquisition": "luck"}, "acquisition must be one of"),
-        ({"n_iter_no_change": 0}, "at least 1"),
-        ({"lease": 0}, "positive"),
-        ({"exploration": 2}, "between 0 and 1"),
+        ({"n_init": -1}, "'n_init' parameter of PetriDishSearch"),
+        ({"acquisition": "luck"}, "'acquisition' parameter of PetriDishSearch"),
+        ({"n_iter_no_change": 0}, "'n_iter_no_change' parameter of PetriDishSearch"),
+        ({"lease": 0}, "'lease' parameter of PetriDishSearch"),
+        ({"exploration": 2}, "'exploration' parameter of PetriDishSearch"),
         ({"X_init": [[0.0] * 6]}, "go together"),
         ({"X_init": [[0.0] * 6], "y_init": [np.nan]}, "finite loss for each"),
         ({"X_init": [[9.0] * 6], "y_init": [1.0]}, "whole number from 0 to 4"),
@@ -452,7 +452,7 @@ def test_the_result_can_be_looked_at():
     np.testing.assert_array_equal(y, [one.predicted for one in result.history[8:12]])
     with pytest.raises(ValueError, match="of one result"):
         SearchDisplay.from_results({"one": result, "two": result}, kind="predictions")
-    with pytest.raises(ValueError, match="kind must be"):
+    with pytest.raises(ValueError, match="'kind' parameter of"):
         SearchDisplay.from_results(result, kind="pie")
 
 

@@ -171,11 +171,11 @@ def test_the_page_shows_the_bank():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"curves": ["test"]}, "curves must name some of"),
+        ({"curves": ["test"]}, "'curves' parameter of PetriDishTransformer"),
         ({"curves": []}, "curves must name some of"),
         ({"checkpoints": [13]}, "from 0 to inner_steps=12"),
-        ({"checkpoints": [0.5]}, "checkpoints must be inner steps"),
-        ({"checkpoints": []}, "checkpoints must be inner steps"),
+        ({"checkpoints": [0.5]}, "'checkpoints' parameter of PetriDishTransformer"),
+        ({"checkpoints": []}, "'checkpoints' parameter of PetriDishTransformer"),
         ({"dishes": []}, "dishes is empty"),
         ({"dishes": [("a", small()), ("a", small())]}, "Names provided are not unique"),
         ({"dishes": [("a__b", small())]}, "must not contain __"),

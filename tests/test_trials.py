@@ -607,7 +607,7 @@ def test_equal_spaces_are_told_apart_by_their_prefix():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"motif_space": {}}, "no spaces"),
+        ({"motif_space": {}}, "'motif_space' parameter of PetriDishSampler must be"),
         ({"surrogate": {"c": LinearRegression()}}, r"surrogate has \['c'\]"),
         ({"proposer": {"c": RandomSearch(ConvCell())}}, r"proposer has \['c'\]"),
         ({"proposer": RandomSearch(ConvCell())}, "proposer is for another motif space"),
@@ -853,10 +853,19 @@ def test_known_results_of_a_search_are_named_where_they_differ(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"surrogate": "ridge"}, "surrogate must be a regressor with fit"),
-        ({"surrogate": KNeighborsRegressor}, "surrogate must be a regressor with fit"),
+        (
+            {"surrogate": "ridge"},
+            "'surrogate' parameter of PetriDishSearch must be an object implementing 'fit'",
+        ),
+        (
+            {"surrogate": KNeighborsRegressor},
+            "'surrogate' parameter of PetriDishSearch must be an object implementing 'fit'",
+        ),
         ({"surrogate": LogisticRegression()}, "got the classifier"),
-        ({"proposer": "ga"}, "proposer must be a Proposer"),
+        (
+            {"proposer": "ga"},
+            "'proposer' parameter of PetriDishSearch must be an object implementing 'ask'",
+        ),
         (
             {
                 "surrogate": StackingRegressor([("k", KNeighborsRegressor(2))], Ridge()),
@@ -864,8 +873,7 @@ def test_known_results_of_a_search_are_named_where_they_differ(tmp_path):
             },
             "predicts a spread",
         ),
-        ({"lease": float("nan")}, "lease must be positive"),
-        ({"n_jobs": 0}, "n_jobs must not be 0"),
+        ({"n_jobs": 0}, "'n_jobs' parameter of PetriDishSearch"),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_training(changes, message):
@@ -914,9 +922,9 @@ class Unsendable:
     ("truth", "changes", "message"),
     [
         (loss, {"pruner": MedianPruner()}, "takes no trial"),
-        (loss, {"evaluation_timeout": 0}, "positive"),
-        (loss, {"evaluation_timeout": float("nan")}, "positive"),
-        (loss, {"timeout": -1}, "at least 0"),
+        (loss, {"evaluation_timeout": 0}, "'evaluation_timeout' parameter"),
+        (loss, {"evaluation_timeout": float("nan")}, "'evaluation_timeout' parameter"),
+        (loss, {"timeout": -1}, "'timeout' parameter"),
         (Unsendable(), {"evaluation_timeout": 9.0}, "a lock, perhaps"),
         (
             lambda row, trial: 0.0,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import ClassVar
 
 import numpy as np
 import optuna
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from sk_petridish._compat._constraints import ArrayOfNumbers
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import MotifSpace
 
 from ._epochs import train_on
@@ -64,14 +67,21 @@ class TabularGroundTruth(BaseEstimator):
     False
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "motif_space": [MotifSpace],
+        "X": [ArrayOfNumbers(finite=False)],
+        "y": [ArrayOfNumbers(finite=False)],
+    }
+
+    @validated
     def __init__(self, motif_space: MotifSpace, X: ArrayLike, y: ArrayLike) -> None:
         rows = motif_space.validate(X)
         losses = np.asarray(y, dtype=np.float64)
         curves = losses[:, None] if losses.ndim == 1 else losses
         if curves.ndim != 2 or len(curves) != len(rows) or not curves.shape[1]:
             raise ValueError(
-                f"y must have a loss, or a row of losses, for each of {len(rows)} motifs; its "
-                f"shape is {losses.shape}."
+                f"y must have a loss, or a row of losses, for each of the {len(rows)} motifs of X; "
+                f"its shape is {losses.shape}."
             )
         if not np.isfinite(curves).all():
             raise ValueError("y has losses that are not finite; leave these motifs out.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
 
+from sk_petridish._compat._validation import Constraints, ValidatedParameters, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._unseen import Unseen
@@ -127,7 +128,7 @@ class History(NamedTuple):
         return known.X[np.argsort(known.y, kind="stable")[:n]]
 
 
-class Proposer(ABC, BaseEstimator):
+class Proposer(ABC, ValidatedParameters):
     """Base class of sources of new motifs.
 
     A proposer keeps nothing between questions: the history is all that it knows of a search,
@@ -140,6 +141,9 @@ class Proposer(ABC, BaseEstimator):
         What a row means.
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {"motif_space": [MotifSpace]}
+
+    @validated
     def __init__(self, motif_space: MotifSpace) -> None:
         self.motif_space = motif_space
 
@@ -188,6 +192,7 @@ class Proposer(ABC, BaseEstimator):
             If it yields rows that are no motifs, or lie beyond the ranges that are searched;
             the nearest motifs are taken.
         """
+        self._check_params()
         generator = check_random_state(random_state)
         unseen = Unseen(self.motif_space, history.X, type(self).__name__, fixed)
         own = self.propose(n, history.copy(), generator, surrogate)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._constraints import integers, reals
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._base import History, Proposer
@@ -38,7 +41,9 @@ class GeneticAlgorithm(Proposer):
 
     Examples
     --------
-    >>> from sk_petridish.motifs import ConvCell
+    >>> from sk_petridish._compat._constraints import integers, reals
+    from sk_petridish._compat._validation import Constraints, validated
+    from sk_petridish.motifs import ConvCell
     >>> from sk_petridish.search.proposers import GeneticAlgorithm, History
     >>> space = ConvCell()
     >>> X = space.sample(20, random_state=0)
@@ -49,6 +54,14 @@ class GeneticAlgorithm(Proposer):
     (3, 6)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        **Proposer._parameter_constraints,
+        "n_parents": [integers(1)],
+        "mutation": [reals(0, 1, closed="both")],
+        "crossover": [reals(0, 1, closed="both")],
+    }
+
+    @validated
     def __init__(
         self,
         motif_space: MotifSpace,

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._constraints import integers, reals
 from sk_petridish._compat._torch import one_torch_thread
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._base import History, Proposer
 from ._nao_network import Embedding, EncoderPredictorDecoder, NAONet
 from ._token_codec import TokenCodec
+
+# Steps along the gradient, each of which decodes all seeds, at most.
+_MOST_STEPS = 10_000
 
 
 class NAO(Proposer):
@@ -77,6 +83,23 @@ class NAO(Proposer):
     (2, 6)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        **Proposer._parameter_constraints,
+        "n_seeds": [integers(1)],
+        "max_iter": [integers(1)],
+        "batch_size": [integers(1)],
+        "lr": [reals(0)],
+        "l2": [reals(0, closed="left")],
+        "trade_off": [reals(0, 1, closed="both")],
+        "n_hidden": [integers(1)],
+        "n_predictor": [integers(1)],
+        "dropout": [reals(0, 1, closed="left")],
+        "step": [reals(0)],
+        "max_step": [reals(0)],
+        "n_bins": [integers(1)],
+    }
+
+    @validated
     def __init__(
         self,
         motif_space: MotifSpace,
@@ -107,6 +130,13 @@ class NAO(Proposer):
         self.step = step
         self.max_step = max_step
         self.n_bins = n_bins
+
+    def _check_together(self) -> None:
+        if not 1 <= self.max_step / self.step <= _MOST_STEPS:
+            raise ValueError(
+                f"max_step={self.max_step} must be at least step={self.step}, and at most "
+                f"{_MOST_STEPS} times as large."
+            )
 
     def propose(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from torch import Tensor, nn
 
+from sk_petridish._compat._constraints import LARGEST_SEED, integers, reals
 from sk_petridish._compat._torch import one_torch_thread
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.estimators import NormalScores
 from sk_petridish.motifs import Motifs, MotifSpace
 
@@ -76,6 +79,19 @@ class ReinforceController(Proposer):
     True
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        **Proposer._parameter_constraints,
+        "n_hidden": [integers(1)],
+        "lr": [reals(0)],
+        "batch_size": [integers(1)],
+        "entropy_weight": [reals(0, closed="left")],
+        "baseline_decay": [reals(0, 1, closed="both")],
+        "init_scale": [reals(0)],
+        "n_bins": [integers(1)],
+        "seed": [integers(0, LARGEST_SEED)],
+    }
+
+    @validated
     def __init__(
         self,
         motif_space: MotifSpace,

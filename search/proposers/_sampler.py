@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import numpy as np
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import create_trial
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._constraints import Function, SubclassOf
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from .._optuna import params_of, quiet_study
@@ -41,6 +44,12 @@ class SamplerProposer(Proposer):
     (3, 1)
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        **Proposer._parameter_constraints,
+        "sampler": [SubclassOf(BaseSampler), Function()],
+    }
+
+    @validated
     def __init__(
         self, motif_space: MotifSpace, sampler: Callable[..., BaseSampler] = TPESampler
     ) -> None:

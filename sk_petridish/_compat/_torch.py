@@ -1,4 +1,4 @@
-"""One intra-op thread for tiny tensors."""
+"""Threads and devices of torch."""
 
 from __future__ import annotations
 
@@ -39,3 +39,23 @@ def one_torch_thread() -> Iterator[None]:
         with _lock:
             _n_inside -= 1
             torch.set_num_threads(_before)
+
+
+def has_device(name: str) -> bool:
+    """Return whether torch can compute on a device here.
+
+    Parameters
+    ----------
+    name : str
+        As torch calls it.
+
+    Returns
+    -------
+    bool
+        False as well where there is no such name.
+    """
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError):  # torch says either without a driver
+        return False
+    return True

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,8 +16,10 @@ from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 
-from sk_petridish._compat._sklearn import Interval, fit_context
+from sk_petridish._compat._constraints import integers, random_states, reals
+from sk_petridish._compat._sklearn import fit_context
 from sk_petridish._compat._torch import one_torch_thread
+from sk_petridish._compat._validation import Constraints
 
 
 class NeuralSurrogate(RegressorMixin, BaseEstimator):
@@ -81,16 +82,16 @@ class NeuralSurrogate(RegressorMixin, BaseEstimator):
     array([0.025, 0.034])
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_hidden": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "lr_decay": [Interval(Real, 0, None, closed="neither")],
-        "lr_step": [Interval(Integral, 1, None, closed="left")],
-        "l2": [Interval(Real, 0, None, closed="left")],
-        "init_scale": [Interval(Real, 0, None, closed="neither")],
-        "random_state": ["random_state"],
+    _parameter_constraints: ClassVar[Constraints] = {
+        "n_hidden": [integers(1)],
+        "max_iter": [integers(1)],
+        "batch_size": [integers(1)],
+        "lr": [reals(0)],
+        "lr_decay": [reals(0)],
+        "lr_step": [integers(1)],
+        "l2": [reals(0, closed="left")],
+        "init_scale": [reals(0)],
+        "random_state": random_states(),
     }
 
     def __init__(

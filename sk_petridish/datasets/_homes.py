@@ -7,6 +7,9 @@ from pathlib import Path
 
 from sklearn.datasets import get_data_home
 
+DATA_HOME = [str, os.PathLike, None]
+"""What names a folder, the parameter ``data_home``."""
+
 
 def homes(data_home: str | os.PathLike[str] | None) -> list[str | os.PathLike[str]]:
     """List the folders to look in, first the likeliest.

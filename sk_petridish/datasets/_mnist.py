@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import fetch_openml
 from sklearn.utils import Bunch
 
-from ._homes import find_file, homes
+from sk_petridish._compat._validation import validate_params
+
+from ._homes import DATA_HOME, find_file, homes
 
 _FILES = (
     "train-images-idx3-ubyte",
@@ -22,6 +24,7 @@ _FILES = (
 _IDX_UNSIGNED_BYTE = 0x08
 
 
+@validate_params(data_home=DATA_HOME)
 def load_mnist(data_home: str | os.PathLike[str] | None = None) -> Bunch:
     """Load the MNIST images.
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from sklearn.utils import Bunch
 
-from ._homes import find_file, homes
+from sk_petridish._compat._validation import validate_params
+
+from ._homes import DATA_HOME, find_file, homes
 from ._text import as_streams, read_lines
 
 _PARTS = ("train", "valid", "test")
 
 
+@validate_params(data_home=DATA_HOME)
 def load_penn_treebank(data_home: str | os.PathLike[str] | None = None) -> Bunch:
     """Load the Penn Treebank as language models read it.
 

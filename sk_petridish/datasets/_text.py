@@ -12,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from sk_petridish._compat._constraints import integers, reals
+from sk_petridish._compat._validation import validate_params
+
 END_OF_LINE, UNKNOWN = "<eos>", "<unk>"
 
 Tokens = NDArray[np.int64]
 
 
+@validate_params(path=[str, os.PathLike], valid_fraction=[reals(0, 1)], test_fraction=[reals(0, 1)])
 def load_text(
     path: str | os.PathLike[str],
     *,
@@ -72,9 +76,9 @@ def load_text(
     >>> text.valid
     array([0, 2, 1, 0, 3, 1])
     """
-    if min(valid_fraction, test_fraction) <= 0 or valid_fraction + test_fraction >= 1:
+    if valid_fraction + test_fraction >= 1:
         raise ValueError(
-            "valid_fraction and test_fraction must be positive, and their sum less than 1; got "
+            "The sum of valid_fraction and test_fraction must be less than 1, got "
             f"{valid_fraction} and {test_fraction}."
         )
     lines = read_lines(Path(path))
@@ -113,6 +117,7 @@ def as_streams(
     )
 
 
+@validate_params(text=[Bunch], n_words=[integers(2)])
 def limit_vocabulary(text: Bunch, n_words: int) -> Bunch:
     """Keep the most frequent words; all others become the unknown one, ``<unk>``.
 
@@ -140,6 +145,9 @@ def limit_vocabulary(text: Bunch, n_words: int) -> Bunch:
     --------
     >>> import numpy as np
     >>> from sklearn.utils import Bunch
+
+    from sk_petridish._compat._constraints import integers, reals
+    from sk_petridish._compat._validation import validate_params
     >>> from sk_petridish.datasets import limit_vocabulary
     >>> stream = np.array([1, 2, 0, 1, 3, 0])
     >>> text = Bunch(
@@ -152,8 +160,6 @@ def limit_vocabulary(text: Bunch, n_words: int) -> Bunch:
     >>> fewer.train
     array([1, 2, 0, 1, 2, 0])
     """
-    if n_words < 2:
-        raise ValueError(f"n_words must be at least 2, {END_OF_LINE} and {UNKNOWN}; got {n_words}.")
     words = text.vocabulary if UNKNOWN in text.vocabulary else [*text.vocabulary, UNKNOWN]
     special = [word for word in (END_OF_LINE, UNKNOWN) if word in words]
     ordinary = [word for word in words if word not in special]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import cached_property
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +12,9 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
-from sk_petridish._compat._sklearn import BaseComposition, Interval, VisualBlock, fit_context
+from sk_petridish._compat._constraints import Implements, NamedParts, integers, random_states
+from sk_petridish._compat._sklearn import BaseComposition, VisualBlock, fit_context
+from sk_petridish._compat._validation import Constraints
 from sk_petridish.motifs import Motifs, MotifSpace
 
 from ._evaluated_motifs import (
@@ -131,12 +132,12 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
     _blocks: list[NDArray[np.float64]]
     _fold: NDArray[np.int64]
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[Constraints] = {
         "motif_space": [MotifSpace, None],
-        "banks": [list, None],
-        "readers": [list, None],
-        "n_folds": [Interval(Integral, 2, None, closed="left")],
-        "random_state": ["random_state"],
+        "banks": [NamedParts(), None],
+        "readers": [NamedParts(Implements("fit", "predict")), None],
+        "n_folds": [integers(2)],
+        "random_state": random_states(),
     }
 
     def __init__(

@@ -46,7 +46,7 @@ def validate_losses(y: ArrayLike | None, n_motifs: int, estimator: BaseEstimator
         losses: Losses = check_array(
             column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y"
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # the latter of an int that no float holds
         raise ValueError(
             f"{error}\ny holds one finite ground-truth loss a motif; leave out motifs whose "
             "training failed, or give them a bad finite loss."

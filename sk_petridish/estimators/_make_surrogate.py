@@ -5,6 +5,8 @@ from __future__ import annotations
 import joblib
 from sklearn.base import RegressorMixin
 
+from sk_petridish._compat._constraints import LARGEST_SEED, Implements, integers, job_counts
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.motifs import MotifSpace
 
 from ._bank_regressor import PetriDishBankRegressor
@@ -13,6 +15,12 @@ from ._recommended_banks import make_banks
 from ._regressor import PetriDishRegressor
 
 
+@validate_params(
+    motif_space=[MotifSpace],
+    random_state=[integers(0, LARGEST_SEED), None],
+    n_jobs=job_counts(),
+    memory=[str, Implements("cache"), None],
+)
 def make_surrogate(
     motif_space: MotifSpace,
     *,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
 import joblib
@@ -15,7 +14,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 from skorch.callbacks import Callback
 
-from sk_petridish._compat._sklearn import Interval, StrOptions
+from sk_petridish._compat._constraints import SequenceOf, integers, job_counts, random_states, reals
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._torch import has_device
+from sk_petridish._compat._validation import Constraints
 from sk_petridish.blueprints import Blueprint, NetworkSpec, SampleShape, Widths
 from sk_petridish.dish import (
     AUTO,
@@ -44,48 +46,48 @@ class DishParameters(BaseEstimator):
 
     motif_space_: MotifSpace
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[Constraints] = {
         "motif_space": [MotifSpace, None],
-        "n_dishes": [Interval(Integral, 1, None, closed="left")],
-        "n_inputs": [Interval(Integral, 1, None, closed="left"), None],
-        "n_hidden": [Interval(Integral, 1, None, closed="left"), None],
-        "n_outputs": [Interval(Integral, 1, None, closed="left"), None],
-        "n_synthetic": [Interval(Integral, 1, None, closed="left"), None],
-        "n_batches": [Interval(Integral, 1, None, closed="left"), None],
-        "n_time_steps": [Interval(Integral, 1, None, closed="left"), None],
-        "image_size": [Interval(Integral, 1, None, closed="left"), None],
+        "n_dishes": [integers(1)],
+        "n_inputs": [integers(1), None],
+        "n_hidden": [integers(1), None],
+        "n_outputs": [integers(1), None],
+        "n_synthetic": [integers(1), None],
+        "n_batches": [integers(1), None],
+        "n_time_steps": [integers(1), None],
+        "image_size": [integers(1), None],
         "task": [Task, None],
         "validation_data": [StrOptions({"copy", "separate"}), None],
         "learn_labels": ["boolean", None],
         "init": [StrOptions({"normal", "fan_in"}), None],
-        "init_scale": [Interval(Real, 0, None, closed="neither"), None],
-        "inner_steps": [Interval(Integral, 0, None, closed="left"), None],
-        "inner_lr": [Interval(Real, 0, None, closed="neither"), None],
-        "inner_l2": [Interval(Real, 0, None, closed="left"), None],
+        "init_scale": [reals(0), None],
+        "inner_steps": [integers(0), None],
+        "inner_lr": [reals(0), None],
+        "inner_l2": [reals(0, closed="left"), None],
         "inner_optimizer": [StrOptions({"adam", "sgd"}), None],
         "inner_loss": [StrOptions(set(INNER_LOSSES)), None],
         "statistic": [StrOptions(set(STATISTICS)), None],
-        "max_iter": [Interval(Integral, 0, None, closed="left"), None],
-        "outer_lr": [Interval(Real, 0, None, closed="neither"), None],
-        "outer_lr_decay": [Interval(Real, 0, None, closed="neither"), None],
-        "outer_lr_steps": ["array-like", None],
-        "outer_l2": [Interval(Real, 0, None, closed="left"), None],
+        "max_iter": [integers(0), None],
+        "outer_lr": [reals(0), None],
+        "outer_lr_decay": [reals(0), None],
+        "outer_lr_steps": [SequenceOf(integers(1), min_length=0), None],
+        "outer_l2": [reals(0, closed="left"), None],
         "outer_loss": [StrOptions(set(OUTER_LOSSES)), None],
-        "max_outer_loss": [Interval(Real, 0, None, closed="left")],
-        "oob_fraction": [Interval(Real, 0, 0.5, closed="both")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "max_outer_loss": [reals(0, closed="left")],
+        "oob_fraction": [reals(0, 0.5, closed="both")],
+        "batch_size": [integers(2)],
+        "tol": [reals(0, closed="left")],
+        "n_iter_no_change": [integers(1), None],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation_fraction": [reals(0, 1)],
         # Built from the registry, and as live: an engine of the user's own may come later.
         "engine": [StrOptions(ENGINE_NAMES)],
         "device": [str],
-        "n_jobs": [Integral, None],
+        "n_jobs": job_counts(),
         "dtype": [StrOptions({"float64", "float32"})],
         "callbacks": [list, tuple, None],
         "warm_start": ["boolean"],
-        "random_state": ["random_state"],
+        "random_state": random_states(),
         "verbose": ["boolean"],
     }
 
@@ -261,7 +263,7 @@ class DishParameters(BaseEstimator):
         space: MotifSpace | None = self.motif_space if fitting else self.motif_space_
         try:
             checked: Motifs = validate_data(self, X, dtype=np.float64, reset=fitting)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:  # the latter of an int that no float holds
             description = (SigmoidSlope() if space is None else space).row_description
             raise ValueError(f"{error}\n{description}") from error
         if fitting:
@@ -352,14 +354,11 @@ def _sample_shape(params: DishParameters, space: MotifSpace) -> SampleShape:
 def outer_loop(params: DishParameters, space: MotifSpace) -> OuterLoop:
     """Return the settings of an estimator's outer loop."""
     setting = partial(_setting, params, space)
-    lr_steps = tuple(setting("outer_lr_steps"))
-    if not all(isinstance(step, Integral) and int(step) > 0 for step in lr_steps):
-        raise ValueError(f"outer_lr_steps must be positive integers, outer steps, got {lr_steps}.")
     return OuterLoop(
         max_iter=setting("max_iter"),
         lr=setting("outer_lr"),
         lr_decay=setting("outer_lr_decay"),
-        lr_steps=lr_steps,
+        lr_steps=tuple(setting("outer_lr_steps")),
         l2=setting("outer_l2"),
         loss=setting("outer_loss"),
         batch_size=params.batch_size,
@@ -370,7 +369,9 @@ def outer_loop(params: DishParameters, space: MotifSpace) -> OuterLoop:
 
 
 def engine_options(params: DishParameters) -> EngineOptions:
-    """Return how an estimator's inner loops are to be run."""
+    """Return how an estimator's inner loops are to be run; refuse a device that is not there."""
+    if not has_device(params.device):
+        raise ValueError(f"device must be one that PyTorch finds here, got {params.device!r}.")
     return EngineOptions(params.engine, params.dtype, params.device, params.n_jobs)
 
 

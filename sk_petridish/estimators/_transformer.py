@@ -15,14 +15,22 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sk_petridish._compat._constraints import (
+    ChoicesOf,
+    Implements,
+    NamedParts,
+    SequenceOf,
+    integers,
+    random_states,
+)
 from sk_petridish._compat._sklearn import (
     BaseComposition,
-    HasMethods,
     VisualBlock,
     check_feature_names_in,
     fit_context,
 )
 from sk_petridish._compat._torch import one_torch_thread
+from sk_petridish._compat._validation import Constraints
 from sk_petridish.blueprints import NetworkSpec
 from sk_petridish.dish import ZERO_COST, Curves, DishEnsemble
 from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
@@ -128,16 +136,16 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         "motif_space_",
         "dishes_",
     )
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[Constraints] = {
         "motif_space": [MotifSpace, None],
-        "dishes": [list, None],
+        "dishes": [NamedParts(), None],
         "learn": ["boolean"],
-        "curves": [list, tuple],
+        "curves": [ChoicesOf(Curves._fields, min_length=0)],
         "zero_cost": ["boolean"],
         "average": ["boolean"],
-        "checkpoints": ["array-like", None],
-        "memory": [str, HasMethods(["cache"]), None],
-        "random_state": ["random_state"],
+        "checkpoints": [SequenceOf(integers(0)), None],
+        "memory": [str, Implements("cache"), None],
+        "random_state": random_states(),
     }
 
     def __init__(
@@ -404,7 +412,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
         return prototypes
 
     def _check_curves(self) -> None:
-        if not set(self.curves) <= set(Curves._fields) or not (self.curves or self.zero_cost):
+        if not (len(self.curves) or self.zero_cost):
             raise ValueError(
                 f"curves must name some of {Curves._fields}, or none with zero_cost, got "
                 f"{self.curves!r}."
@@ -417,7 +425,7 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
             powers = (2**power for power in range(last.bit_length()))
             return sorted({0, last, *(step for step in powers if step < last)})
         steps = sorted(set(self.checkpoints))
-        if not steps or not all(step == int(step) and 0 <= step <= last for step in steps):
+        if steps[-1] > last:
             raise ValueError(
                 f"checkpoints must be inner steps, from 0 to inner_steps={last}, got "
                 f"{self.checkpoints!r}."

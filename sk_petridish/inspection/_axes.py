@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from sk_petridish._compat._constraints import ArrayOfNumbers, Implements
+
+# What displays are given, as constraints.
+AXES: list[Any] = [Implements("plot"), None]
+NUMBERS: list[Any] = [ArrayOfNumbers(finite=False)]
+OPTIONAL_NUMBERS = [*NUMBERS, None]
+
 
 def import_pyplot(display: type) -> Any:
     """Import matplotlib, or say how to get it."""

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sk_petridish._compat._constraints import ArrayOfNumbers, SequenceOf, reals
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.motifs import MotifGraph, MotifSpace
 
-from ._axes import get_axes
+from ._axes import AXES, get_axes
 
 _BOX = {"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": "tab:blue"}
 
@@ -62,6 +64,12 @@ class MotifDisplay:
         self.curve = curve
 
     @classmethod
+    @validate_params(
+        motif_space=[MotifSpace],
+        row=[ArrayOfNumbers()],
+        x_range=[SequenceOf(reals(), length=2)],
+        ax=AXES,
+    )
     def from_motif(
         cls,
         motif_space: MotifSpace,

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._axes import get_axes
+from sk_petridish._compat._constraints import reals
+from sk_petridish._compat._validation import validate_params
+
+from ._axes import AXES, NUMBERS, OPTIONAL_NUMBERS, get_axes
 from ._dish import check_dish
 
 
@@ -58,6 +61,7 @@ class OuterLoopDisplay:
         self.limit = limit
 
     @classmethod
+    @validate_params(ax=AXES)
     def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> OuterLoopDisplay:
         """Draw how a regressor learned.
 
@@ -100,6 +104,12 @@ class OuterLoopDisplay:
         )
 
     @classmethod
+    @validate_params(
+        dish_losses=NUMBERS,
+        validation_scores=OPTIONAL_NUMBERS,
+        limit=[reals(), None],
+        ax=AXES,
+    )
     def from_predictions(
         cls,
         dish_losses: ArrayLike,

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
+from sk_petridish._compat._constraints import Implements, SequenceOf, integers, reals
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.metrics import predict_with_spread
 
-from ._axes import get_axes
+from ._axes import AXES, NUMBERS, OPTIONAL_NUMBERS, get_axes
 
 
 class ParameterDisplay:
@@ -88,6 +90,15 @@ class ParameterDisplay:
         self.y_stderr = y_stderr
 
     @classmethod
+    @validate_params(
+        estimator=[Implements("predict")],
+        X=OPTIONAL_NUMBERS,
+        y=OPTIONAL_NUMBERS,
+        y_stderr=OPTIONAL_NUMBERS,
+        x_range=[SequenceOf(reals(), length=2), None],
+        n_points=[integers(1)],
+        ax=AXES,
+    )
     def from_estimator(
         cls,
         estimator: Any,
@@ -165,6 +176,17 @@ class ParameterDisplay:
         )
 
     @classmethod
+    @validate_params(
+        x=NUMBERS,
+        y_pred=NUMBERS,
+        y_std=OPTIONAL_NUMBERS,
+        x_known=OPTIONAL_NUMBERS,
+        y_known=OPTIONAL_NUMBERS,
+        x_true=OPTIONAL_NUMBERS,
+        y_true=OPTIONAL_NUMBERS,
+        y_stderr=OPTIONAL_NUMBERS,
+        ax=AXES,
+    )
     def from_predictions(
         cls,
         x: ArrayLike,

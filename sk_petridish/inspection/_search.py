@@ -8,9 +8,12 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sk_petridish._compat._constraints import MappingOf
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.metrics import kendall_tau_score
 
-from ._axes import get_axes
+from ._axes import AXES, get_axes
 
 Floats = NDArray[np.float64]
 
@@ -95,6 +98,7 @@ class SearchDisplay:
         self.iteration = iteration
 
     @classmethod
+    @validate_params(kind=[StrOptions({"best_so_far", "predictions"})], ax=AXES)
     def from_results(
         cls,
         results: ResultLike | Mapping[str, ResultLike | Sequence[ResultLike]],
@@ -138,8 +142,6 @@ class SearchDisplay:
         }
         if kind == "best_so_far":
             return cls(losses=losses).plot(ax=ax, **kwargs)
-        if kind != "predictions":
-            raise ValueError(f"kind must be 'best_so_far' or 'predictions', got {kind!r}.")
         if sum(map(len, runs.values())) != 1:
             raise ValueError("Predictions are drawn of one result.")
         ((run,),) = runs.values()
@@ -151,6 +153,7 @@ class SearchDisplay:
         return display.plot(ax=ax, **kwargs)
 
     @classmethod
+    @validate_params(losses=[MappingOf(list, tuple)], ax=AXES)
     def from_losses(
         cls, losses: Mapping[str, Sequence[ArrayLike]], *, ax: Any = None, **kwargs: Any
     ) -> SearchDisplay:

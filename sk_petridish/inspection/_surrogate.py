@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
+from sk_petridish._compat._constraints import Implements
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.metrics import (
     kendall_tau_score,
     predict_with_spread,
@@ -15,7 +17,7 @@ from sk_petridish.metrics import (
     spearman_score,
 )
 
-from ._axes import get_axes
+from ._axes import AXES, NUMBERS, OPTIONAL_NUMBERS, get_axes
 
 
 class SurrogateDisplay:
@@ -67,6 +69,12 @@ class SurrogateDisplay:
         self.y_std = y_std
 
     @classmethod
+    @validate_params(
+        estimator=[Implements("predict")],
+        X=NUMBERS,
+        y=NUMBERS,
+        ax=AXES,
+    )
     def from_estimator(
         cls, estimator: Any, X: ArrayLike, y: ArrayLike, *, ax: Any = None, **kwargs: Any
     ) -> SurrogateDisplay:
@@ -95,6 +103,12 @@ class SurrogateDisplay:
         return cls.from_predictions(y, predicted, y_std=std, ax=ax, **kwargs)
 
     @classmethod
+    @validate_params(
+        y_true=NUMBERS,
+        y_pred=NUMBERS,
+        y_std=OPTIONAL_NUMBERS,
+        ax=AXES,
+    )
     def from_predictions(
         cls,
         y_true: ArrayLike,

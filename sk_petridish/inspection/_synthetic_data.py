@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sk_petridish._compat._constraints import ArrayOfNumbers, MappingOf, integers
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.dish import draw_dish
 
 from ._axes import import_pyplot
@@ -57,6 +60,7 @@ class SyntheticDataDisplay:
         self.after = after
 
     @classmethod
+    @validate_params(dish=[integers(0)], data=[StrOptions({"train", "valid"})])
     def from_estimator(
         cls, estimator: Any, *, dish: int = 0, data: str = "train", **kwargs: Any
     ) -> SyntheticDataDisplay:
@@ -83,11 +87,11 @@ class SyntheticDataDisplay:
         TypeError
             If the estimator is none.
         ValueError
-            If ``data`` is neither.
+            If there is no such dish, or ``data`` is neither.
         """
         dishes = check_dish(cls, estimator).dishes_
-        if data not in ("train", "valid"):
-            raise ValueError(f"data must be 'train' or 'valid', got {data!r}.")
+        if dish >= len(dishes):
+            raise ValueError(f"dish must be less than {len(dishes)}, their number, got {dish}.")
         after = dishes[dish]
         # Dishes are determined by their settings and their seed.
         before = draw_dish(after.settings, after.seed)
@@ -101,6 +105,7 @@ class SyntheticDataDisplay:
         )
 
     @classmethod
+    @validate_params(before=[MappingOf(ArrayOfNumbers())], after=[MappingOf(ArrayOfNumbers())])
     def from_predictions(
         cls, before: dict[str, ArrayLike], after: dict[str, ArrayLike], **kwargs: Any
     ) -> SyntheticDataDisplay:

@@ -7,11 +7,17 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.dish import OUTER_LOSSES
 
-from ._validation import check_losses, without_order
+from ._validation import LOSSES, check_losses, without_order
 
 
+@validate_params(
+    y_true=LOSSES,
+    y_pred=LOSSES,
+    sample_weight=[*LOSSES, None],
+)
 def outer_mse(
     y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
 ) -> float:

@@ -12,7 +12,11 @@ from sklearn.ensemble import StackingRegressor
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline
 
+from sk_petridish._compat._constraints import Implements
+from sk_petridish._compat._validation import validate_params
 
+
+@validate_params(estimator=[Implements("predict")])
 def predict_with_spread(
     estimator: Any, X: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:

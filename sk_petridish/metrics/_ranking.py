@@ -5,9 +5,12 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 from scipy.stats import kendalltau, spearmanr
 
-from ._validation import check_losses, without_order
+from sk_petridish._compat._validation import validate_params
+
+from ._validation import LOSSES, check_losses, without_order
 
 
+@validate_params(y_true=LOSSES, y_pred=LOSSES)
 def kendall_tau_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Compare the order of pairs: Kendall's tau-b.
 
@@ -54,6 +57,7 @@ def kendall_tau_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     return float(kendalltau(measured, predicted).statistic) if score is None else score
 
 
+@validate_params(y_true=LOSSES, y_pred=LOSSES)
 def spearman_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Correlate the ranks of measured and predicted losses: Spearman's rho.
 

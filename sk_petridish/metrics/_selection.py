@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from ._validation import Losses, check_losses
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._validation import validate_params
+
+from ._validation import LOSSES, Losses, check_losses
 
 
 class _Choice(NamedTuple):
@@ -24,13 +27,12 @@ class _Choice(NamedTuple):
 
 
 def _choose(y_pred: Losses, k: int) -> _Choice:
-    if k < 1:
-        raise ValueError(f"k must be a positive number of motifs, got {k}.")
     last = np.sort(y_pred)[min(k, len(y_pred)) - 1]
     certain = y_pred < last
     return _Choice(certain, y_pred == last, int(min(k, len(y_pred)) - certain.sum()))
 
 
+@validate_params(y_true=LOSSES, y_pred=LOSSES, k=[integers(1)])
 def regret_score(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 1) -> float:
     """Regret at k: how much worse the best of k chosen motifs is than the best of all.
 
@@ -85,6 +87,7 @@ def regret_score(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 1) -> float:
     return float(share @ (best - measured.min()) / share.sum())
 
 
+@validate_params(y_true=LOSSES, y_pred=LOSSES, k=[integers(1)])
 def precision_at_k_score(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 10) -> float:
     """Precision at k: the share of the k best motifs among the k of best prediction.
 

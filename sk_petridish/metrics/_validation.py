@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from sk_petridish._compat._constraints import ArrayOfNumbers
+
+# Constraints of losses; whether they are finite, check_losses says.
+LOSSES: list[Any] = [ArrayOfNumbers(finite=False)]
 
 Losses = NDArray[np.float64]
 

@@ -13,6 +13,15 @@ from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
 from sklearn.utils import check_random_state
 
+from sk_petridish._compat._constraints import (
+    Function,
+    MappingOf,
+    integers,
+    job_counts,
+    random_states,
+)
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import validate_params
 from sk_petridish.estimators import PetriDishRegressor
 from sk_petridish.metrics import outer_mse
 from sk_petridish.motifs import SigmoidSlope
@@ -26,6 +35,16 @@ outer_mse_scorer = make_scorer(outer_mse, greater_is_better=False)
 Ranges = Mapping[str, BaseDistribution | Sequence[Any]]
 
 
+@validate_params(
+    estimator=[PetriDishRegressor],
+    method=[StrOptions({"grid", "random", "optuna"})],
+    param_distributions=[MappingOf(BaseDistribution, list, tuple), None],
+    n_iter=[integers(1)],
+    scoring=[str, Function()],
+    cv=["cv_object", None],
+    n_jobs=job_counts(),
+    random_state=random_states(),
+)
 def select_hyperparameters(
     estimator: PetriDishRegressor,
     X: ArrayLike,
@@ -145,10 +164,8 @@ def select_hyperparameters(
         case "random":
             draws = {name: _draws(distribution) for name, distribution in ranges.items()}
             search = RandomizedSearchCV(tuned, draws, n_iter=n_iter, random_state=seed, **options)
-        case "optuna":
-            search = OptunaSearchCV(tuned, ranges, n_iter=n_iter, random_state=seed, **options)
         case _:
-            raise ValueError(f"method must be 'grid', 'random' or 'optuna', got {method!r}.")
+            search = OptunaSearchCV(tuned, ranges, n_iter=n_iter, random_state=seed, **options)
     return search.fit(X, y, **fit_params)
 
 

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import BaseTrial
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_random_state
 
+from sk_petridish._compat._constraints import integers, random_states, reals
+from sk_petridish._compat._validation import ValidatedParameters, validate_params
 from sk_petridish.blueprints import Blueprint, NetworkSpec
 from sk_petridish.blueprints import DataKind as DataKind
 
@@ -28,7 +29,7 @@ Motifs = NDArray[np.float64]
 """Motifs, one a row: an array of shape (n_motifs, n_features)."""
 
 
-class MotifSpace(ABC, BaseEstimator):
+class MotifSpace(ABC, ValidatedParameters):
     """The motifs that a search may meet, one a row of numbers.
 
     A space turns rows into blueprints and never computes anything with them. It
@@ -100,6 +101,9 @@ class MotifSpace(ABC, BaseEstimator):
 
     def _check_space(self) -> None:
         """Raise ValueError if the parameters leave no motif."""
+
+    def _check_together(self) -> None:
+        self._check_space()
 
     def _n_columns(self) -> int:
         """Return the length of a row."""
@@ -177,10 +181,10 @@ class MotifSpace(ABC, BaseEstimator):
 
     def _finite_rows(self, X: ArrayLike) -> Motifs:
         """Check all that holds for rows not yet repaired, too."""
-        self._check_space()
+        self._check_params()
         try:
             rows: Motifs = check_array(X, dtype=np.float64)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:  # the latter of an int that no float holds
             raise ValueError(f"{error}\n{self.row_description}") from error
         n_columns = self._n_columns()
         if rows.shape[1] != n_columns:
@@ -284,9 +288,10 @@ class MotifSpace(ABC, BaseEstimator):
         >>> SigmoidSlope().search_space()
         {'slope': FloatDistribution(high=2.01, log=False, low=0.01, step=None)}
         """
-        self._check_space()
+        self._check_params()
         return self._search_space()
 
+    @validate_params(n=[integers(0)], random_state=random_states())
     def sample(self, n: int, random_state: int | np.random.RandomState | None = None) -> Motifs:
         """Draw motifs at random.
 
@@ -302,7 +307,7 @@ class MotifSpace(ABC, BaseEstimator):
         ndarray of shape (n, n_features)
             Motifs.
         """
-        self._check_space()
+        self._check_params()
         return self._repair(self._sample(n, check_random_state(random_state)))
 
     def encode(self, objects: Sequence[Any]) -> Motifs:
@@ -323,7 +328,7 @@ class MotifSpace(ABC, BaseEstimator):
         ValueError
             If one is no motif of this space; the message says which one, and why.
         """
-        self._check_space()
+        self._check_params()
         return self.validate(map_numbered("Motif", self._encode, objects))
 
     def decode(self, X: ArrayLike) -> list[Any]:
@@ -449,6 +454,7 @@ class MotifSpace(ABC, BaseEstimator):
         """
         return self._graph(self._checked(row))
 
+    @validate_params(probability=[reals(0, 1, closed="both")], random_state=random_states())
     def mutate(
         self,
         X: ArrayLike,
@@ -477,6 +483,7 @@ class MotifSpace(ABC, BaseEstimator):
         # New numbers come from whole random motifs, so that they are as frequent as there.
         return self._altered(rows, np.where(changed, self.sample(len(rows), generator), rows))
 
+    @validate_params(random_state=random_states())
     def crossover(
         self,
         X: ArrayLike,

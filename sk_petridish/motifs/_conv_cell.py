@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from sk_petridish._compat._constraints import ChoicesOf, integers
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Blueprint, BlueprintBuilder, Node, canonical
 
 from ._base import DataKind, Motifs
@@ -85,6 +87,12 @@ class ConvCell(DiscreteSpace):
     data_kind: DataKind = "images"
     _zero_cost: ClassVar[dict[str, Any] | None] = CONV_ZERO_COST
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "n_cells": [integers(1)],
+        "operations": [ChoicesOf(OPERATIONS, distinct=True)],
+    }
+
+    @validated
     def __init__(self, n_cells: int = 3, operations: tuple[str, ...] = OPERATIONS) -> None:
         self.n_cells = n_cells
         self.operations = operations
@@ -96,17 +104,6 @@ class ConvCell(DiscreteSpace):
             "A row of X is one motif: the number of the operation on each of six edges between "
             f"feature maps, {', '.join(f'{i}: {name}' for i, name in enumerate(self.operations))}."
         )
-
-    def _check_space(self) -> None:
-        if (
-            self.n_cells < 1
-            or not self.operations
-            or len(set(self.operations)) < len(self.operations)
-        ):
-            raise ValueError(f"{self!r} is empty: it needs n_cells >= 1 and different operations.")
-        unknown = [name for name in self.operations if name not in OPERATIONS]
-        if unknown:
-            raise ValueError(f"Unknown operations {unknown}; known are {list(OPERATIONS)}.")
 
     def _columns(self) -> dict[str, int]:
         return {f"edge_{start}_{end}": len(self.operations) for start, end in EDGES}

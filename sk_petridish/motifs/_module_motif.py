@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from optuna.distributions import BaseDistribution
 
+from sk_petridish._compat._constraints import MappingOf
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Factory, ModuleBlueprint
 
 from ._base import DataKind, Motifs, MotifSpace
@@ -71,6 +74,13 @@ class ModuleMotif(MotifSpace):
 
     _ranges: ClassVar[tuple[str, ...]] = ("distributions",)
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "factory": [callable],
+        "distributions": [MappingOf(BaseDistribution)],
+        "data_kind": [StrOptions({"vectors", "sequences", "images"})],
+    }
+
+    @validated
     def __init__(
         self,
         factory: Factory,
@@ -85,10 +95,6 @@ class ModuleMotif(MotifSpace):
     def row_description(self) -> str:
         """One sentence that says what a row of ``X`` is."""
         return f"A row of X is one motif: {', '.join(self.distributions)}."
-
-    def _check_space(self) -> None:
-        if not self.distributions:
-            raise ValueError(f"{self!r} is empty: it needs at least one distribution.")
 
     def _check(self, rows: Motifs) -> None:
         # What a row must be beyond finite numbers, the factory knows.

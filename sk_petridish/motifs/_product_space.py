@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import permutations
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution
 from sklearn.base import clone
 
+from sk_petridish._compat._constraints import MappingOf
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import NetworkSpec, chain
 
 from ._base import DataKind, Motifs, MotifSpace
@@ -68,6 +70,11 @@ class ProductSpace(MotifSpace):
     True
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "spaces": [MappingOf(MotifSpace)],
+    }
+
+    @validated
     def __init__(self, spaces: dict[str, MotifSpace]) -> None:
         self.spaces = spaces
 
@@ -137,7 +144,7 @@ class ProductSpace(MotifSpace):
     @property
     def data_kind(self) -> DataKind:  # type: ignore[override]  # read-only here
         """Kind of data that the networks of all parts read."""
-        self._check_space()
+        self._check_params()
         return next(iter(self.spaces.values())).data_kind
 
     @property
@@ -181,23 +188,17 @@ class ProductSpace(MotifSpace):
 
     def _measured_part(self) -> MotifSpace:
         """Return the first part with recommended settings of its own, or the first at all."""
-        self._check_space()
+        self._check_params()
         parts = list(self.spaces.values())
         # Tasks are compared by value.
         own = (part for part in parts if frozen(part.recommended()) != frozen(PAPER))
         return next(own, parts[0])
 
     def _check_space(self) -> None:
-        if not isinstance(self.spaces, Mapping):
-            raise ValueError(f"spaces must be a dictionary of motif spaces, got {self.spaces!r}.")
-        if not self.spaces:
-            raise ValueError(f"{self!r} is empty: it needs at least one motif space.")
         for name, part in self.spaces.items():
             _check_name(name)
-            if not isinstance(part, MotifSpace):
-                raise ValueError(f"Part {name!r} must be a motif space, got {part!r}.")
             with _naming(name):
-                part._check_space()
+                part._check_params()
         kinds = {name: part.data_kind for name, part in self.spaces.items()}
         if len(set(kinds.values())) > 1:
             raise ValueError(f"All parts must read data of one kind, got {kinds}.")
@@ -307,10 +308,10 @@ def _naming(part: str) -> Iterator[None]:
         raise ValueError(f"Part {part!r}: {error}") from None
 
 
-def _check_name(name: object) -> None:
+def _check_name(name: str) -> None:
     """Refuse what cannot begin the names of columns and parameters."""
-    if not isinstance(name, str) or not name:
-        raise ValueError(f"Parts must be named by strings that are not empty, got {name!r}.")
+    if not name:
+        raise ValueError(f"The names of parts must not be empty, got {name!r}.")
     if "__" in name or name.endswith("_"):
         raise ValueError(
             f"Part {name!r} must neither have '__' in its name nor '_' at the end, which separates "

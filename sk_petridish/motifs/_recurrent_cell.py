@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sk_petridish._compat._constraints import ArrayOfNumbers, SequenceOf, integers
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, validate_params, validated
 from sk_petridish.blueprints import (
     Blueprint,
     BlueprintBuilder,
@@ -59,6 +62,9 @@ PUBLISHED_CELLS: dict[str, tuple[tuple[str, int], ...]] = {
 }  # fmt: skip
 """Published cells, as :meth:`RecurrentCell.encode` takes them: the activation and the
 previous node of nodes 1, 2 and so on. ENAS averages loose ends."""
+
+
+_TABLE = StrOptions(set(_TABLES))
 
 
 class RecurrentCell(DiscreteSpace):
@@ -141,6 +147,14 @@ class RecurrentCell(DiscreteSpace):
     _bank: ClassVar[dict[str, dict[str, Any]]] = RECURRENT_BANK
     data_kind: DataKind = "sequences"
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "n_nodes": [integers(1)],
+        "gated": ["boolean"],
+        "activations": [SequenceOf(str, distinct=True)],
+        "average": [StrOptions({"all", "loose_ends"})],
+    }
+
+    @validated
     def __init__(
         self,
         n_nodes: int = 11,
@@ -163,14 +177,6 @@ class RecurrentCell(DiscreteSpace):
         )
 
     def _check_space(self) -> None:
-        if (
-            self.n_nodes < 1
-            or not self.activations
-            or len(set(self.activations)) < len(self.activations)
-        ):
-            raise ValueError(f"{self!r} is empty: it needs n_nodes >= 1 and different activations.")
-        if self.average not in ("all", "loose_ends"):
-            raise ValueError(f"average must be 'all' or 'loose_ends', got {self.average!r}.")
         operations = {one.name: one for one in registered_operations()}
         unknown = [
             name
@@ -286,6 +292,7 @@ class RecurrentCell(DiscreteSpace):
             for previous, number in zip(numbers[::2], numbers[1::2], strict=True)
         ]
 
+    @validate_params(table=[_TABLE])
     def to_tokens(self, X: ArrayLike, table: Table = "nao") -> NDArray[np.int64]:
         """Write cells as the tokens that NAO's encoder reads.
 
@@ -320,6 +327,7 @@ class RecurrentCell(DiscreteSpace):
         tokens[:, ::2] += 1
         return tokens
 
+    @validate_params(tokens=[ArrayOfNumbers()], table=[_TABLE])
     def from_tokens(self, tokens: ArrayLike, table: Table = "nao") -> Motifs:
         """Read cells that were written as tokens.
 
@@ -340,9 +348,11 @@ class RecurrentCell(DiscreteSpace):
         ValueError
             If a token is illegal at its position.
         """
-        self._check_space()
+        self._check_params()
         # NAO's token 0 begins a sequence; those of nodes and then of activations follow.
         rows = np.array(tokens, dtype=np.int64)
+        if rows.ndim != 2 or (rows != np.asarray(tokens)).any():
+            raise ValueError("tokens must be whole numbers, a row for each cell.")
         rows[:, ::2] -= 1
         rows[:, 1::2] -= self.n_nodes + 1
 
@@ -351,6 +361,7 @@ class RecurrentCell(DiscreteSpace):
 
         return self.validate(map_numbered("Cell", read, rows))
 
+    @validate_params(cells=[SequenceOf(str, min_length=0)], table=[_TABLE])
     def from_string(self, cells: Sequence[str], table: Table = "nao") -> Motifs:
         """Read cells as published: previous node and activation, node by node.
 
@@ -375,7 +386,7 @@ class RecurrentCell(DiscreteSpace):
             and ``average`` takes the mean of other nodes than the loose ends. The message
             says in which cell.
         """
-        self._check_space()
+        self._check_params()
         lengths = (2 * self.n_nodes, 2 * self.n_nodes + 1)
 
         def read(cell: str) -> list[int]:

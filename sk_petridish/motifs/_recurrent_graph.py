@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Blueprint, BlueprintBuilder, canonical
 
 from ._base import DataKind, Motifs, map_numbered
@@ -103,6 +105,11 @@ class RecurrentGraph(DiscreteSpace):
     _bank: ClassVar[dict[str, dict[str, Any]]] = RECURRENT_BANK
     data_kind: DataKind = "sequences"
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "max_nodes": [integers(1)],
+    }
+
+    @validated
     def __init__(self, max_nodes: int = 24) -> None:
         self.max_nodes = max_nodes
 
@@ -116,10 +123,6 @@ class RecurrentGraph(DiscreteSpace):
             "three inputs (0: none, 1: x, 2 to 4: the states before, from 5 on: nodes), and then "
             "the nodes that become the three states, plus 1 (0: no such state)."
         )
-
-    def _check_space(self) -> None:
-        if self.max_nodes < 1:
-            raise ValueError(f"{self!r} is empty: it needs max_nodes >= 1.")
 
     def _columns(self) -> dict[str, int]:
         columns = {}

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from optuna.distributions import BaseDistribution, FloatDistribution
 
+from sk_petridish._compat._constraints import integers, reals
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Blueprint, BlueprintBuilder
 
 from ._base import Motifs, MotifSpace
@@ -57,6 +59,13 @@ class SigmoidSlope(MotifSpace):
     _bank: ClassVar[dict[str, dict[str, Any]]] = SIGMOID_SLOPE_BANK
     _ranges: ClassVar[tuple[str, ...]] = ("low", "high")
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "n_slopes": [integers(1)],
+        "low": [reals(0, closed="left")],
+        "high": [reals(0)],
+    }
+
+    @validated
     def __init__(self, n_slopes: int = 1, low: float = 0.01, high: float = 2.01) -> None:
         self.n_slopes = n_slopes
         self.low = low
@@ -70,8 +79,8 @@ class SigmoidSlope(MotifSpace):
         return f"A row of X is one motif: the sigmoid slopes of {self.n_slopes} hidden layers."
 
     def _check_space(self) -> None:
-        if self.n_slopes < 1 or not self.low < self.high:
-            raise ValueError(f"{self!r} is empty: it needs n_slopes >= 1 and low < high.")
+        if not self.low < self.high:
+            raise ValueError(f"{self!r} is empty: it needs low < high.")
 
     def _check(self, rows: Motifs) -> None:
         # Any finite slope has a network, the range is that of searches only.

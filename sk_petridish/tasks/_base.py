@@ -6,14 +6,15 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+
+from sk_petridish._compat._validation import ValidatedParameters
 
 from ._spec import LabelKind, SampleSpec
 
 Samples = NDArray[np.float64]
 
 
-class Task(ABC, BaseEstimator):
+class Task(ABC, ValidatedParameters):
     """Where a dish's first synthetic data and labels come from.
 
     Outer learning moves the synthetic data away from there; the structure of the
@@ -65,8 +66,9 @@ class Task(ABC, BaseEstimator):
         Raises
         ------
         ValueError
-            If the task has no such samples.
+            If the task has no such samples, or a parameter cannot be.
         """
+        self._check_params()
         x, y = self._draw(spec, generator)
         return x, _at_outputs(y, spec)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
+
+from sk_petridish._compat._validation import Constraints, validated
 
 from ._base import Samples, Task, one_hot
 from ._spec import SampleSpec
@@ -47,6 +51,11 @@ class GaussianTask(Task):
     [(4, 8, 8, 3), (4, 8, 8, 2)]
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "dense": ["boolean"],
+    }
+
+    @validated
     def __init__(self, dense: bool = False) -> None:
         self.dense = dense
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._validation import Constraints, validated
 
 from ._base import Samples, Task, of_symbols, one_hot
 from ._spec import SampleSpec
@@ -27,7 +31,7 @@ class MarkovTask(Task):
     Parameters
     ----------
     n_successors : int, default=4
-        Symbols that can follow a pair.
+        Symbols that can follow a pair; all of them where there are no more.
 
     Examples
     --------
@@ -39,6 +43,11 @@ class MarkovTask(Task):
     True
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "n_successors": [integers(1)],
+    }
+
+    @validated
     def __init__(self, n_successors: int = 4) -> None:
         self.n_successors = n_successors
 

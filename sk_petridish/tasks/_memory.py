@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
+
+from sk_petridish._compat._constraints import SequenceOf, integers
+from sk_petridish._compat._validation import Constraints, validated
 
 from ._base import Samples, Task, to_labels
 from ._spec import SampleSpec
@@ -24,7 +28,7 @@ class MemoryTask(Task):
     Parameters
     ----------
     lags : sequence of int, default=(1, 2, 3, 4)
-        How long ago.
+        How long ago. One at least must lie within a sample of several steps.
     xor : bool, default=False
         Whether the label is about the product of the inputs then and now, so that none of
         them says anything alone; without a lag, of two features.
@@ -39,16 +43,26 @@ class MemoryTask(Task):
     True
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "lags": [SequenceOf(integers(0))],
+        "xor": ["boolean"],
+    }
+
+    @validated
     def __init__(self, lags: Sequence[int] = (1, 2, 3, 4), xor: bool = False) -> None:
         self.lags = lags
         self.xor = xor
 
     def _draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
-        if not len(self.lags) or min(self.lags) < 0:
-            raise ValueError(f"lags must be some whole numbers from 0 on, got {self.lags!r}.")
         # The last axis of a sample is time; a vector is a sequence of one, without a past.
         *others, length = spec.sample_shape or (1,)
         longest = 0 if spec.data_kind == "vectors" else max(self.lags)
+        # One step has no past either, whatever the lags.
+        if length > 1 and min(self.lags) >= length:
+            raise ValueError(
+                f"MemoryTask has lags={self.lags!r}, all of them as long as the {length} steps of "
+                "a sample or longer: no label would be about what is in it."
+            )
         past = generator.standard_normal((spec.n_samples, *others, longest + length, spec.n_inputs))
         remembered = []
         for output in range(spec.n_outputs):

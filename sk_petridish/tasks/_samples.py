@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import ArrayLike
+
+from sk_petridish._compat._constraints import ArrayOfNumbers
+from sk_petridish._compat._validation import Constraints, validated
 
 from ._base import Samples, Task, of_symbols
 from ._spec import LabelKind, SampleSpec
@@ -42,9 +47,20 @@ class SampleTask(Task):
     ((20, 64), (20, 10))
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "X": [ArrayOfNumbers()],
+        "y": [ArrayOfNumbers()],
+    }
+
+    @validated
     def __init__(self, X: ArrayLike, y: ArrayLike) -> None:
         self.X = X
         self.y = y
+
+    def _check_together(self) -> None:
+        n_rows, n_labels = np.shape(self.X)[0], np.shape(self.y)[0]
+        if n_rows != n_labels:
+            raise ValueError(f"SampleTask has {n_rows} rows in X, but {n_labels} labels in y.")
 
     def _draw(self, spec: SampleSpec, generator: np.random.Generator) -> tuple[Samples, Samples]:
         n_samples, n_outputs = spec.n_samples, spec.n_outputs

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, get_args
 
+from sk_petridish._compat._constraints import SequenceOf, integers
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, check_fields
 from sk_petridish.blueprints import DataKind, SampleShape, data_kind
 
 LabelKind = Literal["binary", "class", "real"]
@@ -34,7 +37,8 @@ class SampleSpec:
     Raises
     ------
     ValueError
-        If there are more axes, or an output has more positions than a sample.
+        If a number is not positive, there are more axes, or an output has more positions
+        than a sample.
 
     Examples
     --------
@@ -46,6 +50,15 @@ class SampleSpec:
     ('images', (4, 4))
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "n_samples": [integers(1)],
+        "n_inputs": [integers(1)],
+        "n_outputs": [integers(1)],
+        "labels": [StrOptions(set(get_args(LabelKind)))],
+        "sample_shape": [SequenceOf(integers(1), min_length=0)],
+        "output_shape": [SequenceOf(integers(1), min_length=0), None],
+    }
+
     n_samples: int
     n_inputs: int
     n_outputs: int
@@ -55,6 +68,7 @@ class SampleSpec:
 
     def __post_init__(self) -> None:
         """Refuse shapes that no samples have."""
+        check_fields(self)
         data_kind(self.sample_shape)
         pairs = zip(self.positions, self.sample_shape, strict=False)
         if len(self.positions) not in (0, len(self.sample_shape)) or any(

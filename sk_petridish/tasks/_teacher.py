@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import DataKind
 
 from ._base import Samples, Task, to_labels
@@ -36,6 +40,12 @@ class TeacherTask(Task):
     (np.float64(1.0), np.float64(1.0))
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "n_hidden": [integers(1)],
+        "dense": ["boolean"],
+    }
+
+    @validated
     def __init__(self, n_hidden: int = 10, dense: bool = False) -> None:
         self.n_hidden = n_hidden
         self.dense = dense
