@@ -9,12 +9,14 @@ import traceback
 _LONGEST = 2000
 
 
-def is_of_a_signal(error: BaseException) -> bool:
-    """Return whether an error was raised by a handler of a signal.
+def is_exit_of_a_signal(error: BaseException) -> bool:
+    """Return whether a handler of a signal has exited.
 
     Clusters end their jobs by a signal, and a script may answer it by ``sys.exit``: that is not
     the motif's failure.
     """
+    if not isinstance(error, SystemExit):
+        return False
     handlers = {
         getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()
     }

@@ -20,7 +20,7 @@ from optuna.trial import BaseTrial, Trial, TrialState
 from sk_petridish._compat._optuna import id_of, quietly, storage_of
 from sk_petridish.motifs import Motifs, MotifSpace
 
-from ._errors import is_of_a_signal, text_of
+from ._errors import is_exit_of_a_signal, text_of
 from ._lease import lease
 from ._reclaim import reclaim
 from ._storage_errors import StorageError
@@ -146,7 +146,7 @@ def outcome_of(call: Callable[[], float]) -> Outcome:
     except (KeyboardInterrupt, StorageError):
         raise
     except BaseException as error:  # scripts exit, and a generator or a task may be closed
-        if is_of_a_signal(error):
+        if is_exit_of_a_signal(error):
             raise
         return Outcome(TrialState.FAIL, error=text_of(error))
     if not math.isfinite(loss):

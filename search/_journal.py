@@ -48,7 +48,7 @@ def mend_journal(journal: JournalFileBackend) -> int:
     next record to it, and from then on nobody can open the journal
     (``json.JSONDecodeError``). Half a record was never acknowledged, so that dropping it loses
     nothing; a whole record that was appended to it is kept. A :class:`PetriDishSearch` and a
-    :class:`PatientStorage` end half a line by themselves before they write; for a journal that
+    :func:`patient_storage` end half a line by themselves before they write; for a journal that
     earlier runs have gone on with, call this before the journal is opened.
 
     Parameters
@@ -196,10 +196,11 @@ def _mended(path: Path, lines: list[bytes]) -> Iterator[_Mended]:
         record = _record(line)
         if record is None:
             bad = bad or number
-            if n_certain is None and _may_have_created(line):
+            record, rest = _appended(line)
+            if n_certain is None and _may_have_created(line[: len(line) - len(rest)]):
                 n_certain = n_created.copy()
-            record, found = _appended(number, line)
-            yield found
+            what = "but the whole one behind it was kept" if rest else "and was dropped"
+            yield _Mended(number, rest, f"was no whole record, {what}")
         elif not line.endswith(b"\n"):
             yield _Mended(number, line + b"\n", "lacked its end only, and was kept")
         if record is None:
@@ -212,15 +213,13 @@ def _mended(path: Path, lines: list[bytes]) -> Iterator[_Mended]:
         n_created[record["op_code"]] += 1
 
 
-def _appended(number: int, line: bytes) -> tuple[dict[str, Any] | None, _Mended]:
-    """Return the record that was appended to half of one, if there is any."""
+def _appended(line: bytes) -> tuple[dict[str, Any] | None, bytes]:
+    """Return the record that was appended to half of one, if there is any, and its text."""
     for beginning in _BEGINNING.finditer(line):
-        rest = line[beginning.start() :]
-        record = _record(rest)
+        record = _record(line[beginning.start() :])
         if record is not None:
-            what = "began with half a record, which was dropped; the one after it was kept"
-            return record, _Mended(number, rest.rstrip(b"\n") + b"\n", what)
-    return None, _Mended(number, b"", "was no whole record, and was dropped")
+            return record, line[beginning.start() :]
+    return None, b""
 
 
 def _names_unknown(record: dict[str, Any], n_created: Counter[int]) -> bool:
@@ -273,6 +272,6 @@ def _write(path: Path, lines: list[bytes], mended: list[_Mended]) -> None:
             file.flush()
             os.fsync(file.fileno())
         return
-    rest = {line.number: line.rest for line in mended}
+    rest = {line.number: line.rest and line.rest.rstrip(b"\n") + b"\n" for line in mended}
     with whole_file(path) as file:
         file.writelines(rest.get(number, line) for number, line in enumerate(lines, start=1))

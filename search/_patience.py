@@ -52,14 +52,13 @@ def _forwarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     return forward
 
 
-@_forwarding
-class PatientStorage(BaseStorage, BaseHeartbeat):
-    """A storage of Optuna's that is waited for while it is out of reach.
+def patient_storage(storage: str | BaseStorage, *, patience: float = 60.0) -> BaseStorage:
+    """Return a storage that is waited for while it is out of reach.
 
     A server restarts, a disk is full, a file system of the network hangs: what is read and
     written is tried again, with pauses, until the storage answers, so that an evaluation of
     hours is not lost for a minute's outage. A :class:`PetriDishSearch` does so with any storage;
-    for a study of one's own, with a :class:`PetriDishSampler` for example, there is this class.
+    a study of one's own, with a :class:`PetriDishSampler` for example, gets one from here.
 
     Parameters
     ----------
@@ -69,14 +68,19 @@ class PatientStorage(BaseStorage, BaseHeartbeat):
     patience : float, default=60.0
         Seconds that an outage may take.
 
+    Returns
+    -------
+    optuna.storages.BaseStorage
+        The storage. Its methods raise RuntimeError when an outage takes longer; the message
+        names the storage, without its password. One that has not answered yet is not waited
+        for: its address may be wrong.
+
     Raises
     ------
     ValueError
         If ``patience`` is negative or NaN.
     RuntimeError
-        If the storage cannot be opened, or is out of reach for longer than the patience. The
-        message names it, without its password. A storage that has not answered yet is not
-        waited for: its address may be wrong.
+        If the storage cannot be opened.
 
     See Also
     --------
@@ -91,15 +95,30 @@ class PatientStorage(BaseStorage, BaseHeartbeat):
     Examples
     --------
     >>> import optuna
-    >>> from sk_petridish.search import PatientStorage
+    >>> from sk_petridish.search import patient_storage
     >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
-    >>> study = optuna.create_study(storage=PatientStorage("sqlite://", patience=300))
+    >>> study = optuna.create_study(storage=patient_storage("sqlite://", patience=300))
     >>> study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
     >>> len(study.trials)
     3
     """
+    # Its methods are Optuna's, and no checker of types sees how they come in.
+    return PatientStorage(storage, patience)  # type: ignore[abstract]
 
-    def __init__(self, storage: str | BaseStorage, *, patience: float = 60.0) -> None:
+
+@_forwarding
+class PatientStorage(BaseStorage, BaseHeartbeat):
+    """What :func:`patient_storage` returns.
+
+    Parameters
+    ----------
+    storage : str or optuna.storages.BaseStorage
+        The storage.
+    patience : float
+        Seconds that an outage may take.
+    """
+
+    def __init__(self, storage: str | BaseStorage, patience: float) -> None:
         if not patience >= 0:
             raise ValueError(f"patience must be at least 0 seconds, got {patience}.")
         self.patience = patience
@@ -219,27 +238,7 @@ class PatientStorage(BaseStorage, BaseHeartbeat):
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Set the state of a trial, and its values.
-
-        Parameters
-        ----------
-        trial_id : int
-            The trial.
-        state : optuna.trial.TrialState
-            Its state.
-        values : sequence of float, default=None
-            Its values.
-
-        Returns
-        -------
-        bool
-            False if it was to run and does so already.
-
-        Raises
-        ------
-        optuna.exceptions.UpdateFinishedTrialError
-            If it has ended otherwise.
-        """
+        """Set the state of a trial; True as well where that was written and the answer lost."""
 
         def again(storage: BaseStorage) -> bool:
             try:
@@ -262,37 +261,19 @@ class PatientStorage(BaseStorage, BaseHeartbeat):
             self._storage.remove_session()
 
     def record_heartbeat(self, trial_id: int) -> None:
-        """Write that the worker of a trial is alive.
-
-        Parameters
-        ----------
-        trial_id : int
-            The trial.
-        """
+        """Write that the worker of a trial is alive."""
         self.patiently(lambda storage: _beating(storage).record_heartbeat(trial_id))
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
         return self.patiently(lambda storage: _beating(storage)._get_stale_trial_ids(study_id))
 
     def get_heartbeat_interval(self) -> int | None:
-        """Return the seconds between heartbeats.
-
-        Returns
-        -------
-        int or None
-            None where the storage has none.
-        """
+        """Return the seconds between heartbeats, None where there are none."""
         storage = self._reached()
         return storage.get_heartbeat_interval() if isinstance(storage, BaseHeartbeat) else None
 
     def get_heartbeat_stale_trial_callback(self) -> Callable[[Study, FrozenTrial], None] | None:
-        """Return what is called for a trial whose worker is dead.
-
-        Returns
-        -------
-        callable or None
-            None where the storage has none.
-        """
+        """Return what is called for a trial whose worker is dead."""
         return _beating(self._reached()).get_heartbeat_stale_trial_callback()
 
 

@@ -28,7 +28,7 @@ from ._default_surrogate import default_surrogate
 from ._evaluator import Evaluator, evaluate, outcome_of
 from ._lease import LeaseWatch
 from ._optuna import params_of
-from ._patience import PatientStorage
+from ._patience import PatientStorage, patient_storage
 from ._result import best_of
 from ._settings import different, settings_of
 from ._step import Ranked, fit_surrogate, rank_candidates
@@ -249,7 +249,7 @@ def _open_study(search: PetriDishSearch, storage: str | BaseStorage) -> optuna.S
     """Create the study, or load it where there is one."""
     # In memory, and where the user has decided how long to wait, there is nothing to add.
     if not isinstance(storage, InMemoryStorage | PatientStorage):
-        storage = PatientStorage(storage, patience=_LEASES * search.lease)
+        storage = patient_storage(storage, patience=_LEASES * search.lease)
     with quietly():
         return optuna.create_study(
             study_name=search.study_name,
