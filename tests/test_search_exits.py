@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 import pytest
 import torch
-from search_problems import Exits, facts, journal, loss, small_search
+from search_problems import Exits, check_exits, exits_search, facts, journal, loss, small_search
 
 from sk_petridish.search._evaluator import evaluate, outcome_of
 

@@ -98,7 +98,7 @@ def test_a_study_with_a_sampler_waits_as_well(monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     storage = patient_storage(Flaky(0.1))
     assert storage.get_all_studies() == []
-    sampler = PetriDishSampler(SPACE, Prices(), n_startup_trials=3, seed=0)
+    sampler = PetriDishSampler(SPACE, surrogate=Prices(), n_startup_trials=3, seed=0)
     study = optuna.create_study(storage=storage, sampler=sampler)
     study.optimize(lambda trial: loss(SPACE.suggest(trial)), n_trials=6)
     done = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
