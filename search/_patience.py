@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sk_petridish._compat._optuna import BaseHeartbeat, engine_of, journal_of, path_of
 
 from ._journal import end_half_lines, mend_journal
-from ._storage_errors import StorageError, cause_of, is_unreadable, may_pass, name_of
+from ._storage_errors import StorageError, is_unreadable, may_pass, name_of, summary_of
 
 _T = TypeVar("_T")
 # Seconds until a storage is tried again: at first, and at most; the latter also as a share of
@@ -137,7 +137,7 @@ class PatientStorage(BaseStorage, BaseHeartbeat):
                 time.sleep(_REOPEN)
                 return self._open(storage, attempts - 1)
             raise StorageError(
-                f"The storage {self._outage.name} cannot be opened: {cause_of(error)}"
+                f"The storage {self._outage.name} cannot be opened: {summary_of(error)}"
             ) from error
         return opened
 
@@ -221,7 +221,7 @@ class PatientStorage(BaseStorage, BaseHeartbeat):
     def _wait(self, error: Exception, pause: float, begun: float) -> None:
         """Wait before the storage is tried again, or raise where that has no use."""
         seconds = time.monotonic() - begun
-        name, cause = self._outage.name, cause_of(error)
+        name, cause = self._outage.name, summary_of(error)
         if not self._has_answered:
             raise StorageError(f"The storage {name} cannot be reached: {cause}") from error
         if seconds >= self.patience:
@@ -298,7 +298,7 @@ class _Outage:
                 _logger.warning(
                     "The storage is out of reach: %s (%s). It is tried again for %g s.",
                     self.name,
-                    str(cause_of(error)).strip().partition("\n")[0],
+                    summary_of(error),
                     patience,
                 )
             return self._since

@@ -38,6 +38,14 @@ def cause_of(error: BaseException) -> BaseException:
     return error
 
 
+def summary_of(error: BaseException) -> str:
+    """Return what a storage says of an error, without statements and their parameters."""
+    cause = cause_of(error)
+    if isinstance(cause, DBAPIError) and cause.orig is not None:
+        cause = cause.orig
+    return str(cause).strip().partition("\n")[0] or type(cause).__name__
+
+
 def may_pass(error: BaseException) -> bool:
     """Return whether an error may be gone when a storage that has answered is tried again."""
     cause = cause_of(error)

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 from search_problems import SPACE, Logged, Prices, facts, journal, loss, small_search
 from sqlalchemy.exc import OperationalError
 
+from sk_petridish._compat._optuna import has_heartbeat
 from sk_petridish.search import PetriDishSampler, patient_storage
 from sk_petridish.search._lease import LeaseWatch
 from sk_petridish.search._trial_attributes import Lease, write_lease
@@ -223,6 +224,20 @@ def _put_back(folder):
     if (folder / "storage").exists():
         (folder / "storage").rmdir()
     (folder / "away").rename(folder / "storage")
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_heartbeats_go_through(tmp_path):
+    inner = RDBStorage(f"sqlite:///{tmp_path / 'storage'}", heartbeat_interval=1, grace_period=2)
+    storage = patient_storage(inner)
+    assert has_heartbeat(storage)
+    study = optuna.create_study(storage=storage, sampler=PetriDishSampler(SPACE, seed=0))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    assert study.trials[0].system_attrs["sk_petridish:told"] is True
+    storage.record_heartbeat(study.ask()._trial_id)
+    time.sleep(4)
+    study.optimize(lambda trial: 0.0, n_trials=1)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
 
 
 # Leases
