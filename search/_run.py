@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import numpy as np
 import optuna
+from joblib.parallel import get_active_backend
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
@@ -180,8 +181,7 @@ class SearchRun:
                 # An evaluation has killed its process, and others that are not to blame were
                 # lost with it. From now on each has a process of its own.
                 study.reclaim(run=self.name, interrupted=True)
-                alone = self.evaluator.timeout or math.inf
-                self.evaluator = replace(self.evaluator, timeout=alone)
+                self._evaluate_apart()
                 continue
             if time.time() >= self.evaluator.deadline:
                 return study.n_unfinished(iteration) == 0
@@ -195,8 +195,15 @@ class SearchRun:
             if not study.n_unfinished(iteration):
                 return True
             # Others evaluate the rest, or have died: then their leases run out.
-            if not study.reclaim(watch=watch) and not study.waiting(iteration):
+            if study.reclaim(watch=watch):
+                if _is_cluster():  # which goes on without a word when a worker dies
+                    self._evaluate_apart()
+            elif not study.waiting(iteration):
                 time.sleep(_POLL)
+
+    def _evaluate_apart(self) -> None:
+        """Give each evaluation a process of its own from now on, so that only its own may die."""
+        self.evaluator = replace(self.evaluator, timeout=self.evaluator.timeout or math.inf)
 
     def _show(self, bar: tqdm[Any]) -> None:
         """Bring the progress bar up to date."""
@@ -243,6 +250,11 @@ class SearchRun:
             loss = outcome.loss
             write_test(study, row, loss, test)
         return loss
+
+
+def _is_cluster() -> bool:
+    """Return whether joblib sends evaluations to a cluster."""
+    return hasattr(get_active_backend()[0], "client")
 
 
 def _open_study(search: PetriDishSearch, storage: str | BaseStorage) -> optuna.Study:

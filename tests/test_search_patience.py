@@ -228,14 +228,15 @@ def _put_back(folder):
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_heartbeats_go_through(tmp_path):
-    inner = RDBStorage(f"sqlite:///{tmp_path / 'storage'}", heartbeat_interval=1, grace_period=2)
+    inner = RDBStorage(f"sqlite:///{tmp_path / 'storage'}", heartbeat_interval=1, grace_period=1)
     storage = patient_storage(inner)
     assert has_heartbeat(storage)
     study = optuna.create_study(storage=storage, sampler=PetriDishSampler(SPACE, seed=0))
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     assert study.trials[0].system_attrs["sk_petridish:told"] is True
-    storage.record_heartbeat(study.ask()._trial_id)
-    time.sleep(4)
+    trial_id = storage.create_new_trial(study._study_id)
+    storage.record_heartbeat(trial_id)
+    time.sleep(2.5)
     study.optimize(lambda trial: 0.0, n_trials=1)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE", "FAIL", "COMPLETE"]
 
