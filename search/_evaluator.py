@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, NamedTuple
 
 import optuna
 from optuna.pruners import BasePruner
@@ -19,8 +20,10 @@ from optuna.trial import BaseTrial, Trial, TrialState
 from sk_petridish._compat._optuna import id_of, quietly, storage_of
 from sk_petridish.motifs import Motifs, MotifSpace
 
+from ._errors import is_exit_of_a_signal, text_of
 from ._lease import lease
 from ._reclaim import reclaim
+from ._storage_errors import StorageError
 from ._study import SearchStudy
 from ._subprocess import call_in_subprocess
 from ._trial_attributes import write_error
@@ -87,25 +90,24 @@ class Evaluator:
             trial = Trial(study, trial_id)
             row = self.motif_space.suggest(trial)
             try:
-                loss, state = self._loss(row, trial), TrialState.COMPLETE
-            except optuna.TrialPruned:
-                loss, state = math.nan, TrialState.PRUNED
-            except KeyboardInterrupt:
+                outcome = outcome_of(partial(self._loss, row, trial))
+            except StorageError:  # says nothing about the motif, and takes no word of it either
+                raise
+            except BaseException:
                 reclaim(study, storage.get_trial(trial_id), interrupted=True)
                 raise
-            except Exception as error:
-                loss, state = math.nan, TrialState.FAIL
-                _fail(trial, repr(error))
-            if state == TrialState.COMPLETE and not math.isfinite(loss):
-                state = TrialState.FAIL
-                _fail(trial, f"The loss is {loss}.")
-        value = loss if state == TrialState.COMPLETE else None
-        study.tell(trial, value, state=state, skip_if_finished=True)
+            if outcome.error is not None:
+                _logger.warning("Trial %d failed: %s", trial.number, outcome.error)
+                write_error(trial, outcome.error)
+        value = outcome.loss if outcome.state == TrialState.COMPLETE else None
+        study.tell(trial, value, state=outcome.state, skip_if_finished=True)
 
     def _loss(self, row: Motifs, trial: Trial) -> float:
         if self.timeout is None:
             return evaluate(self.ground_truth, row, trial)
-        return float(call_in_subprocess(partial(self._elsewhere, row, id_of(trial)), self.timeout))
+        call = partial(self._elsewhere, row, id_of(trial))
+        loss: float = call_in_subprocess(call, self.timeout)
+        return loss
 
     def _elsewhere(self, row: Motifs, trial_id: int) -> float:
         """Evaluate in a process that must open the study anew."""
@@ -121,11 +123,61 @@ class Evaluator:
             )
 
 
+class Outcome(NamedTuple):
+    """What comes of an evaluation: a loss, or of what it has failed."""
+
+    state: TrialState
+    loss: float = math.nan
+    error: str | None = None
+
+
+def outcome_of(call: Callable[[], float]) -> Outcome:
+    """Return what comes of an evaluation.
+
+    Raises
+    ------
+    BaseException
+        What stops the search: the user, a signal, or a storage that is out of reach.
+    """
+    try:
+        loss = call()
+    except optuna.TrialPruned:
+        return Outcome(TrialState.PRUNED)
+    except (KeyboardInterrupt, StorageError):
+        raise
+    except BaseException as error:  # scripts exit, and a generator or a task may be closed
+        if is_exit_of_a_signal(error):
+            raise
+        return Outcome(TrialState.FAIL, error=text_of(error))
+    if not math.isfinite(loss):
+        return Outcome(TrialState.FAIL, error=f"The loss is {loss}.")
+    return Outcome(TrialState.COMPLETE, loss)
+
+
 def evaluate(ground_truth: GroundTruthFunction, row: Motifs, trial: BaseTrial) -> float:
-    """Call a ground truth, with the trial if it takes one."""
-    if takes_trial(ground_truth):
-        return float(ground_truth(row, trial=trial))
-    return float(ground_truth(row))
+    """Call a ground truth, with the trial if it takes one.
+
+    Raises
+    ------
+    TypeError
+        If it returns anything but one real number.
+    """
+    row = row.copy()  # its own, to do with what it likes
+    value = ground_truth(row, trial=trial) if takes_trial(ground_truth) else ground_truth(row)
+    return _number(value)
+
+
+def _number(value: Any) -> float:
+    """Return the loss that a ground truth has returned."""
+    try:
+        # Also of an array or a tensor with one element.
+        number = value.item() if hasattr(value, "item") else value
+        # Text that looks like a number is more likely to be a mistake.
+        if not isinstance(number, str | bytes | bytearray | complex):
+            return float(number)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        pass
+    raise TypeError(f"The ground truth returned {text_of(value)}, which is not one real number.")
 
 
 def takes_trial(ground_truth: GroundTruthFunction) -> bool:
@@ -142,8 +194,3 @@ def _begin(study: optuna.Study, trial_id: int) -> bool:
         return storage_of(study).set_trial_state_values(trial_id, TrialState.RUNNING)
     except optuna.exceptions.UpdateFinishedTrialError:
         return False
-
-
-def _fail(trial: Trial, why: str) -> None:
-    _logger.warning("Trial %d failed: %s", trial.number, why)
-    write_error(trial, why)

@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import numpy as np
 import optuna
+from joblib.parallel import get_active_backend
 from optuna.samplers import RandomSampler
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
-from optuna.trial import FixedTrial
+from optuna.trial import FixedTrial, TrialState
 from sklearn.base import RegressorMixin
-from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
 from sk_petridish._compat._optuna import quietly, storage_of
 from sk_petridish.motifs._identity import plain
 
 from ._default_surrogate import default_surrogate
-from ._evaluator import Evaluator, evaluate
+from ._evaluator import Evaluator, evaluate, outcome_of
+from ._lease import LeaseWatch
 from ._optuna import params_of
+from ._patience import PatientStorage, patient_storage
 from ._result import best_of
 from ._settings import different, settings_of
 from ._step import Ranked, fit_surrogate, rank_candidates
@@ -43,8 +45,8 @@ if TYPE_CHECKING:
 _POLL = 0.5
 # Differences that an error names.
 _SHOWN = 6
-# How often to try to open a study.
-_OPENINGS = 3
+# For how many leases a storage may be out of reach: a server that restarts may take one.
+_LEASES = 2.0
 _logger = logging.getLogger("sk_petridish.search")
 
 
@@ -167,6 +169,7 @@ class SearchRun:
     def _evaluate(self, iteration: int, bar: tqdm[Any]) -> bool:
         """Evaluate a batch, together with other workers; return False if time was over before."""
         search, study = self.search, self.study
+        watch = LeaseWatch(search.lease)
         while True:
             study.replace_lost(iteration)
             waiting = study.waiting(iteration)
@@ -180,8 +183,7 @@ class SearchRun:
                 # An evaluation has killed its process, and others that are not to blame were
                 # lost with it. From now on each has a process of its own.
                 study.reclaim(run=self.name, interrupted=True)
-                alone = self.evaluator.timeout or math.inf
-                self.evaluator = replace(self.evaluator, timeout=alone)
+                self._evaluate_apart()
                 continue
             if time.time() >= self.evaluator.deadline:
                 return study.n_unfinished(iteration) == 0
@@ -195,8 +197,15 @@ class SearchRun:
             if not study.n_unfinished(iteration):
                 return True
             # Others evaluate the rest, or have died: then their leases run out.
-            if not study.reclaim(seconds=search.lease) and not study.waiting(iteration):
+            if study.reclaim(watch=watch):
+                if _is_cluster():  # which goes on without a word when a worker dies
+                    self._evaluate_apart()
+            elif not study.waiting(iteration):
                 time.sleep(_POLL)
+
+    def _evaluate_apart(self) -> None:
+        """Give each evaluation a process of its own from now on, so that only its own may die."""
+        self.evaluator = replace(self.evaluator, timeout=self.evaluator.timeout or math.inf)
 
     def _show(self, bar: tqdm[Any]) -> None:
         """Bring the progress bar up to date."""
@@ -233,32 +242,33 @@ class SearchRun:
         if loss is None:
             params = params_of(search.motif_space, row)
             call = partial(evaluate, search.test_ground_truth, row, FixedTrial(params))
-            try:
-                limit = search.evaluation_timeout
-                loss = call() if limit is None else call_in_subprocess(call, limit)
-            except Exception as error:  # the search is not to be lost
-                _logger.warning("The final test failed: %r", error)
+            limit = search.evaluation_timeout
+            outcome = outcome_of(
+                call if limit is None else partial(call_in_subprocess, call, limit)
+            )
+            if outcome.state != TrialState.COMPLETE:  # the search is not to be lost
+                _logger.warning("The final test failed: %s", outcome.error or "it was pruned")
                 return None
+            loss = outcome.loss
             write_test(study, row, loss, test)
         return loss
 
 
-def _open_study(
-    search: PetriDishSearch, storage: str | BaseStorage, attempts: int = _OPENINGS
-) -> optuna.Study:
+def _is_cluster() -> bool:
+    """Return whether joblib sends evaluations to a cluster."""
+    return hasattr(get_active_backend()[0], "client")
+
+
+def _open_study(search: PetriDishSearch, storage: str | BaseStorage) -> optuna.Study:
     """Create the study, or load it where there is one."""
-    try:
-        with quietly():
-            return optuna.create_study(
-                study_name=search.study_name,
-                storage=storage,
-                sampler=RandomSampler(seed=0),  # never asked
-                pruner=search.pruner,
-                load_if_exists=True,
-            )
-    except DatabaseError:
-        # Two workers that begin at once both create the tables; one of them fails.
-        if attempts == 1:
-            raise
-        time.sleep(_POLL)
-        return _open_study(search, storage, attempts - 1)
+    # In memory, and where the user has decided how long to wait, there is nothing to add.
+    if not isinstance(storage, InMemoryStorage | PatientStorage):
+        storage = patient_storage(storage, patience=_LEASES * search.lease)
+    with quietly():
+        return optuna.create_study(
+            study_name=search.study_name,
+            storage=storage,
+            sampler=RandomSampler(seed=0),  # never asked
+            pruner=search.pruner,
+            load_if_exists=True,
+        )

@@ -113,7 +113,8 @@ class PetriDishSearch:
         :func:`joblib.parallel_config` says otherwise.
     lease : float, default=60.0
         Seconds after which a worker that was not heard of counts as dead, so that others do
-        its evaluations. The clocks of machines must agree to much less.
+        its evaluations. The clocks of machines must agree to much less. A storage that is out
+        of reach is waited for twice as long.
     verbose : bool, default=False
         Whether to show a progress bar.
     random_state : int, default=None
@@ -132,8 +133,9 @@ class PetriDishSearch:
 
     Notes
     -----
-    A motif whose evaluation has taken its worker along three times is given up. Workers that
-    write the same batch at once may write a trial twice; the later one fails unevaluated.
+    An evaluation that raises, exits, or returns anything but one finite number is a failed
+    trial. A motif whose evaluation has taken its worker along three times is given up. Workers
+    that write the same batch at once may write a trial twice; the later one fails unevaluated.
 
     References
     ----------
@@ -271,8 +273,8 @@ class PetriDishSearch:
         ValueError
             If the study is that of another search.
         RuntimeError
-            If none of the first evaluations gave a loss, or workers do not reach the
-            storage.
+            If none of the first evaluations gave a loss, if workers do not reach the storage,
+            or if that was out of reach for two leases. The search can be run again then.
         """
         if isinstance(self.storage, InMemoryStorage) and not _stays_in_this_process(self.n_jobs):
             raise RuntimeError(

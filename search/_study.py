@@ -16,7 +16,7 @@ from sk_petridish.motifs._distributions import widened
 
 from ._acquisition import Losses
 from ._family import Family
-from ._lease import is_abandoned, is_of_run
+from ._lease import LeaseWatch, is_of_run
 from ._optuna import loss_of, params_of
 from ._reclaim import MAX_ATTEMPTS, has_lost_its_worker, is_reclaimed, reclaim
 from ._result import Evaluation
@@ -150,14 +150,14 @@ class SearchStudy:
                 )
 
     def reclaim(
-        self, *, run: str | None = None, seconds: float | None = None, interrupted: bool = False
+        self, *, run: str | None = None, watch: LeaseWatch | None = None, interrupted: bool = False
     ) -> int:
         """Fail running trials: of one run, or with expired leases, or all."""
         running = [trial for trial, _ in self._trials() if trial.state == TrialState.RUNNING]
         if run is not None:
             running = [trial for trial in running if is_of_run(trial, run)]
-        if seconds is not None:
-            running = [trial for trial in running if is_abandoned(trial, seconds)]
+        if watch is not None:
+            running = watch.abandoned(running)
         return sum(reclaim(self.study, trial, interrupted=interrupted) for trial in running)
 
     def waiting(self, iteration: int) -> list[int]:

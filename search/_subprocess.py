@@ -16,6 +16,8 @@ from typing import Any
 
 import cloudpickle
 
+from ._errors import text_of
+
 _PROGRAM = f"from {__name__} import answer; answer()"
 
 
@@ -43,7 +45,7 @@ def call_in_subprocess(call: Callable[[], Any], timeout: float) -> Any:
         If it took longer. Its process is gone, with those that it has started.
     RuntimeError
         If its process ended without an answer.
-    Exception
+    BaseException
         What it raises.
     """
     with tempfile.TemporaryDirectory(prefix="sk_petridish_") as folder:
@@ -84,16 +86,17 @@ def answer() -> None:
     """Call what the first argument's file asks for; write what comes of it to the second's."""
     question, path = map(Path, sys.argv[1:])
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    value, error = None, None
+    value: Any = None
+    error: BaseException | None = None
     try:
         value = pickle.loads(question.read_bytes())()
-    except Exception as raised:
+    except BaseException as raised:  # exits as well
         error = raised
     try:
         text = pickle.dumps((value, error))
         pickle.loads(text)
-    except Exception:  # whatever errors may hold
-        text = pickle.dumps((None, RuntimeError(repr(error if error is not None else value))))
+    except BaseException:  # whatever errors may hold
+        text = pickle.dumps((None, RuntimeError(text_of(value if error is None else error))))
     partial = path.with_suffix(".partial")
     partial.write_bytes(text)
     partial.replace(path)

@@ -3,6 +3,7 @@
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -55,53 +56,82 @@ def _postgresql_program(name):
     return shutil.which(name, path=os.pathsep.join([os.environ["PATH"], *map(str, folders)]))
 
 
-@pytest.fixture(scope="session")
-def postgresql_server():
-    """Start a PostgreSQL server of our own, or skip; gives its port."""
-    initdb, postgres = _postgresql_program("initdb"), _postgresql_program("postgres")
-    if initdb is None or postgres is None:
-        pytest.skip("PostgreSQL is not installed (initdb, postgres)")
-    user, as_user = getpass.getuser(), []
-    with tempfile.TemporaryDirectory(prefix="sk_petridish_postgresql_") as folder:
+class PostgresqlServer:
+    """A PostgreSQL server of our own, which can be stopped and started again."""
+
+    def __init__(self, initdb, postgres, folder):
+        self.folder, self.user, self.as_user = folder, getpass.getuser(), []
         if os.geteuid() == 0:  # the server refuses to be root
             if not shutil.which("runuser"):
                 pytest.skip("PostgreSQL does not run as root, and there is no runuser")
-            as_user = ["runuser", "-u", "nobody", "--"]
+            self.as_user = ["runuser", "-u", "nobody", "--"]
             shutil.chown(folder, "nobody")
-        data = str(Path(folder, "data"))
+        self.data = str(Path(folder, "data"))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+            self.port = free.getsockname()[1]
+        self.postgres = postgres
         subprocess.run(
-            [*as_user, initdb, "-D", data, "-A", "trust", "-U", user, "--no-sync"],
+            [*self.as_user, initdb, "-D", self.data, "-A", "trust", "-U", self.user, "--no-sync"],
             check=True, capture_output=True, cwd=folder,
         )  # fmt: skip
-        server = subprocess.Popen(
-            [*as_user, postgres, "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", folder],
-            cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        self.process = None
+        self.start()
+
+    @property
+    def url(self):
+        """Where SQLAlchemy finds it."""
+        return f"postgresql+psycopg2://{self.user}@127.0.0.1:{self.port}"
+
+    def start(self):
+        """Start it; it answers a little later."""
+        options = ["-D", self.data, "-h", "127.0.0.1", "-p", str(self.port), "-k", self.folder]
+        self.process = subprocess.Popen(
+            [*self.as_user, self.postgres, *options],
+            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+
+    def stop(self, by=signal.SIGINT):
+        """End it at once, by SIGINT in order, by SIGKILL as a power cut would."""
+        pid = int(Path(self.data, "postmaster.pid").read_text().split()[0])
+        os.kill(pid, by)
+        self.process.wait(60)
+
+    def connect(self):
+        """Return a connection, when it has started."""
+        psycopg2 = pytest.importorskip("psycopg2")
+        for _ in range(600):
+            # Who comes too early after a power cut finds the memory of the old one taken.
+            if self.process.poll() is not None:
+                self.start()
+            try:
+                return psycopg2.connect(self.url.replace("+psycopg2", "") + "/postgres")
+            except psycopg2.OperationalError:  # it is still starting
+                time.sleep(0.1)
+        raise TimeoutError("PostgreSQL does not start")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """Start a PostgreSQL server of our own, or skip."""
+    initdb, postgres = _postgresql_program("initdb"), _postgresql_program("postgres")
+    if initdb is None or postgres is None:
+        pytest.skip("PostgreSQL is not installed (initdb, postgres)")
+    with tempfile.TemporaryDirectory(prefix="sk_petridish_postgresql_") as folder:
+        server = PostgresqlServer(initdb, postgres, folder)
         try:
-            yield f"postgresql+psycopg2://{user}@127.0.0.1:{port}"
+            yield server
         finally:
-            server.terminate()
-            server.wait(30)
+            server.process.terminate()
+            server.process.wait(30)
 
 
 @pytest.fixture
 def postgresql(postgresql_server, request):
     """Return the URL of an empty database."""
-    psycopg2 = pytest.importorskip("psycopg2")
     name = f"test_{abs(hash(request.node.name))}"
-    address = postgresql_server.replace("+psycopg2", "") + "/postgres"
-    for attempt in range(100):
-        try:
-            connection = psycopg2.connect(address)
-            break
-        except psycopg2.OperationalError:  # it is still starting
-            if attempt == 99:
-                raise
-            time.sleep(0.1)
+    connection = postgresql_server.connect()
     connection.autocommit = True
     connection.cursor().execute(f"create database {name}")
     connection.close()
-    return f"{postgresql_server}/{name}"
+    return f"{postgresql_server.url}/{name}"

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression
 
 from sk_petridish.motifs import ConvCell
 from sk_petridish.search import PetriDishSearch
-from sk_petridish.search.proposers import GeneticAlgorithm
+from sk_petridish.search.proposers import GeneticAlgorithm, RandomSearch
 
 SPACE = ConvCell()
 # Operations have a price each, so that a linear surrogate can learn them.
@@ -121,3 +121,60 @@ def facts(result):
 def journal(path):
     """Return a storage that lasts."""
     return JournalStorage(JournalFileBackend(str(path)))
+
+
+class Unshowable(BaseException):
+    """An error that cannot be shown, nor sent to another process."""
+
+    def __repr__(self):
+        """Fail."""
+        raise SystemExit
+
+    def __reduce__(self):
+        """Fail as well."""
+        raise SystemExit
+
+
+class Exits:
+    """Raises something else for each choice of the first edge but the last."""
+
+    KINDS = (SystemExit, GeneratorExit, Unshowable, OSError)
+    SHOWN = ("SystemExit(2)", "GeneratorExit(2)", "cannot be shown", "OSError(2)")
+
+    def __init__(self, n_kinds):
+        self.n_kinds = n_kinds
+
+    def __call__(self, row):
+        """Raise, or return a loss."""
+        kind = int(row[0])
+        if kind < self.n_kinds:
+            raise self.KINDS[kind](2)
+        return loss(row)
+
+
+class Given(RandomSearch):
+    """Propose known motifs."""
+
+    def __init__(self, motif_space, rows=None):
+        super().__init__(motif_space)
+        self.rows = rows
+
+    def ask(self, n, history, random_state=None, surrogate=None):
+        """Return them."""
+        return self.rows
+
+
+def exits_search(n=5, **changes):
+    """Return a search of n motifs of which each but the last raises something else."""
+    X = np.array([[first, 1, 2, 3, 1, 1] for first in range(n)], dtype=float)
+    settings = {"n_init": 0, "n_candidates": n, "n_select": n, "n_iterations": 1}
+    return PetriDishSearch(SPACE, Exits(n - 1), proposer=Given(SPACE, X), **(settings | changes))
+
+
+def check_exits(result):
+    """Check that each costs its own evaluation, and the study says of what it has failed."""
+    *failed, last = result.history
+    assert [one.state for one in failed] == ["fail"] * len(failed)
+    assert (last.state, last.loss) == ("complete", loss(last.motif))
+    for trial, shown in zip(result.study.trials, Exits.SHOWN[: len(failed)], strict=False):
+        assert shown in trial.user_attrs["error"]

@@ -14,9 +14,12 @@ import optuna
 import pytest
 from search_problems import (
     SPACE,
+    Given,
     Logged,
     Prices,
+    check_exits,
     die_at_none,
+    exits_search,
     facts,
     hang_at_none,
     journal,
@@ -29,7 +32,6 @@ from sk_petridish.search import PetriDishSearch, reclaim_trials
 from sk_petridish.search._step import Ranked
 from sk_petridish.search._study import SearchStudy
 from sk_petridish.search._subprocess import call_in_subprocess
-from sk_petridish.search.proposers import RandomSearch
 
 pytestmark = pytest.mark.usefixtures("quiet_optuna")
 
@@ -66,7 +68,7 @@ def test_an_evaluation_that_hangs_is_ended():
     start = time.monotonic()
     X = np.array([[0.0, 1, 1, 1, 1, 1], [2.0, 2, 2, 2, 2, 2], [3.0, 3, 3, 3, 1, 1]])
     search = PetriDishSearch(
-        SPACE, hang_at_none, proposer=_These(SPACE, X), n_init=0, evaluation_timeout=20.0,
+        SPACE, hang_at_none, proposer=Given(SPACE, X), n_init=0, evaluation_timeout=20.0,
         n_candidates=3, n_select=3, n_iterations=1,
     )  # fmt: skip
     result = search.run()
@@ -76,21 +78,10 @@ def test_an_evaluation_that_hangs_is_ended():
     assert time.monotonic() - start < 120
 
 
-class _These(RandomSearch):
-    """Propose known motifs."""
-
-    def __init__(self, motif_space, rows=None):
-        super().__init__(motif_space)
-        self.rows = rows
-
-    def ask(self, n, history, random_state=None, surrogate=None):
-        return self.rows
-
-
 def test_a_process_that_dies_costs_that_trial_only():
     X = np.array([[0.0, 1, 1, 1, 1, 1], [2.0, 2, 2, 2, 2, 2]])
     search = PetriDishSearch(
-        SPACE, die_at_none, proposer=_These(SPACE, X), n_init=0, evaluation_timeout=60.0,
+        SPACE, die_at_none, proposer=Given(SPACE, X), n_init=0, evaluation_timeout=60.0,
         n_candidates=2, n_select=2, n_iterations=1,
     )  # fmt: skip
     result = search.run()
@@ -102,7 +93,7 @@ def test_workers_that_die_cost_their_trial_only():
     """Without time limits evaluations share processes; a dead one is replaced."""
     X = np.array([[0.0, 1, 1, 1, 1, 1], [2.0, 2, 2, 2, 2, 2], [3.0, 3, 3, 3, 1, 1]])
     search = PetriDishSearch(
-        SPACE, die_at_none, proposer=_These(SPACE, X), n_init=0, n_jobs=2,
+        SPACE, die_at_none, proposer=Given(SPACE, X), n_init=0, n_jobs=2,
         n_candidates=3, n_select=3, n_iterations=1,
     )  # fmt: skip
     result = search.run()
@@ -444,6 +435,7 @@ def test_a_dask_cluster_evaluates_batches(tmp_path):
         with joblib.parallel_config(backend="dask"):
             result = small_search(log, storage=journal(tmp_path / "journal")).run()
             timed = small_search(log, evaluation_timeout=60.0, n_init=2, n_iterations=0).run()
+            check_exits(exits_search().run())
     assert facts(result) == facts(small_search().run())
     assert len(log.workers()) > 2  # two of the cluster, and one for each timed evaluation
     assert [one.state for one in timed.history] == ["complete"] * 2

@@ -9,11 +9,17 @@ from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler, PartialFixedSampler
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
+from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
+from optuna.storages.journal._storage import JournalOperation
 from optuna.study import Study
 from optuna.study._optimize import _optimize_sequential
 from optuna.trial import FrozenTrial, Trial
+from sqlalchemy import Engine
+
+__all__ = ["BaseHeartbeat", "BaseJournalFileLock", "JournalOperation"]
 
 # Key of the system attribute in which Optuna keeps the parameters of an enqueued trial.
 FIXED_PARAMS = "fixed_params"
@@ -82,6 +88,33 @@ def params_fixed_by(sampler: BaseSampler) -> dict[str, Any]:
 def has_heartbeat(storage: BaseStorage) -> bool:
     """Return whether Optuna fails the trials of dead workers by itself."""
     return isinstance(storage, BaseHeartbeat) and is_heartbeat_enabled(storage)
+
+
+def engine_of(storage: BaseStorage) -> Engine | None:
+    """Return what connects a storage with its database, None where it has none."""
+    engine = getattr(getattr(storage, "_backend", storage), "engine", None)
+    return engine if isinstance(engine, Engine) else None
+
+
+def journal_of(storage: BaseStorage) -> JournalFileBackend | None:
+    """Return the journal of a storage, None where it is in no file."""
+    backend = storage._backend if isinstance(storage, JournalStorage) else None
+    return backend if isinstance(backend, JournalFileBackend) else None
+
+
+def path_of(journal: JournalFileBackend) -> str:
+    """Return the name of a journal's file."""
+    return journal._file_path
+
+
+def lock_of(journal: JournalFileBackend) -> BaseJournalFileLock:
+    """Return the lock under which a journal is written."""
+    return journal._lock
+
+
+def set_lock(journal: JournalFileBackend, lock: BaseJournalFileLock) -> None:
+    """Let a journal be written under another lock."""
+    journal._lock = lock
 
 
 def n_trials_left() -> int | None:
