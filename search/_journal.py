@@ -29,6 +29,7 @@ from sk_petridish._compat._optuna import (
     path_of,
     set_lock,
 )
+from sk_petridish._compat._validation import validate_params
 
 # How a record begins.
 _BEGINNING = re.compile(rb'\{"op_code":')
@@ -41,6 +42,7 @@ _BLOCK = 4096
 _logger = logging.getLogger("sk_petridish.search")
 
 
+@validate_params(journal=[JournalFileBackend])
 def mend_journal(journal: JournalFileBackend) -> int:
     """Mend the lines of a journal that are no whole records.
 

@@ -19,7 +19,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from sk_petridish._compat._constraints import reals
 from sk_petridish._compat._optuna import BaseHeartbeat, engine_of, journal_of, path_of
+from sk_petridish._compat._validation import validate_params
 
 from ._journal import end_half_lines, mend_journal
 from ._storage_errors import StorageError, is_unreadable, may_pass, name_of, summary_of
@@ -52,6 +54,7 @@ def _forwarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     return forward
 
 
+@validate_params(storage=[str, BaseStorage], patience=[reals(0, closed="left")])
 def patient_storage(storage: str | BaseStorage, *, patience: float = 60.0) -> BaseStorage:
     """Return a storage that is waited for while it is out of reach.
 
@@ -119,8 +122,6 @@ class PatientStorage(BaseStorage, BaseHeartbeat):
     """
 
     def __init__(self, storage: str | BaseStorage, patience: float) -> None:
-        if not patience >= 0:
-            raise ValueError(f"patience must be at least 0 seconds, got {patience}.")
         self.patience = patience
         self._outage = _Outage(name_of(storage))
         self._has_answered = False

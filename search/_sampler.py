@@ -35,7 +35,7 @@ from .proposers import GeneticAlgorithm, Proposer
 _Given = TypeVar("_Given")
 # Decisions that are kept in memory.
 _MOST_RUNNING = 10_000
-_SURROGATE, _PROPOSER = Implements("fit", "predict"), Implements("ask")
+_SURROGATE, _PROPOSER = Implements("fit", "predict", "get_params"), Implements("ask")
 
 
 class PetriDishSampler(BaseSampler):

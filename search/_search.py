@@ -168,7 +168,7 @@ class PetriDishSearch:
         "motif_space": [MotifSpace],
         "ground_truth": [Function()],
         "proposer": [Implements("ask"), None],
-        "surrogate": [Implements("fit", "predict"), None],
+        "surrogate": [Implements("fit", "predict", "get_params"), None],
         "n_init": [integers(0)],
         "n_candidates": [integers(1)],
         "n_select": [integers(1)],

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sk_petridish._compat._optuna import id_of, storage_of
-from sk_petridish.motifs import MotifSpace
+from sk_petridish.motifs import Motifs, MotifSpace
 from sk_petridish.motifs._distributions import widened
 
 from ._acquisition import Losses
@@ -57,6 +57,7 @@ class SearchStudy:
         self.study = study
         self.motif_space = motif_space
         self._family = Family(motif_space)
+        self._rows: dict[int, Motifs] = {}
 
     def check_distributions(self) -> None:
         """Raise ValueError if batches have evaluated motifs of another range.
@@ -201,12 +202,22 @@ class SearchStudy:
         found = []
         # By slot and not by trial number: the order must not tell who was faster.
         for slot, trial in sorted(self._slots().items()):
-            # No doubt whose it is: the search's own settings were compared.
-            row = self._family.row_of(trial)
-            assert row is not None  # its batch has fixed it
+            row = self._row(trial)
             predicted, state = prediction_of(trial), trial.state.name.lower()
             found.append(Evaluation(slot.iteration, row, loss_of(trial), predicted, state))
         return found
+
+    def _row(self, trial: FrozenTrial) -> Motifs:
+        """Return the motif of a trial, read once where that does not change any more."""
+        known = self._rows.get(id_of(trial))
+        if known is not None:
+            return known
+        # No doubt whose it is: the search's own settings were compared.
+        row = self._family.row_of(trial)
+        assert row is not None  # its batch has fixed it
+        if trial.state.is_finished():
+            self._rows[id_of(trial)] = row
+        return row
 
     def first_error(self) -> str | None:
         """Return of what the first evaluation that failed has failed."""
