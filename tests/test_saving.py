@@ -189,8 +189,8 @@ def rewrite(path, **metadata):
 
 
 def test_a_newer_file_says_what_to_do(path):
-    rewrite(path, format="3", version="7.0")
-    with pytest.raises(ValueError, match=r"sk-petridish 7\.0, in format 3.*Upgrade it"):
+    rewrite(path, format="4", version="7.0")
+    with pytest.raises(ValueError, match=r"sk-petridish 7\.0, in format 4.*Upgrade it"):
         PetriDishRegressor.load(path)
 
 
