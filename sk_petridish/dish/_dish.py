@@ -74,7 +74,7 @@ class DishSettings:
     Raises
     ------
     ValueError
-        If a field is none of these, or samples do not make ``inner.n_batches`` mini-batches.
+        If a field is none of these.
     """
 
     widths: Widths
@@ -95,11 +95,6 @@ class DishSettings:
         check_sizes("sample_shape", self.sample_shape)
         check_sizes("output_shape", self.output_shape or ())
         self.sample_spec(self.n_synthetic)
-        if self.n_synthetic % self.inner.n_batches:
-            raise ValueError(
-                f"n_batches={self.inner.n_batches} does not divide n_synthetic="
-                f"{self.n_synthetic}; mini-batches have equal size."
-            )
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], ...]]:
         """Return the shapes that samples of a dish may have.

@@ -110,6 +110,11 @@ def check_dishes(ensemble: DishEnsemble, space: MotifSpace, motifs: Motifs) -> N
     for dish in ensemble.dishes:
         _check_dish(dish)
     settings = ensemble.settings
+    if settings.n_synthetic % settings.inner.n_batches:
+        raise ValueError(
+            f"{settings.n_synthetic} samples do not make {settings.inner.n_batches} equal "
+            "mini-batches."
+        )
     if data_kind(settings.sample_shape) != space.data_kind:
         raise ValueError(
             f"Motifs of {space!r} need {space.data_kind}, but the dishes have "
