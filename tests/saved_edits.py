@@ -197,6 +197,31 @@ def replace_leaf(described, arrays, draw):
     node[key] = copy.deepcopy(draw.choice(EXTREMES))
 
 
+def replace_everywhere(described, arrays, draw):
+    """Set a field of all objects of a class, so that they agree with each other."""
+    kind = draw.choice(objects(described))["class"]
+    ours = [node["fields"] for node in objects(described) if node["class"] == kind]
+    name = draw.choice([name for fields in ours for name in fields])
+    number = draw.choice([5, 17, 100, 1000, 9999, 10**4, 10**5, 10**6, 10**9])
+    value = draw.choice([number, number, copy.deepcopy(draw.choice(EXTREMES))])
+    for fields in ours:
+        fields[name] = copy.deepcopy(value)
+
+
+def grow_everywhere(described, arrays, draw):
+    """Give all dishes more samples or units, in arrays and settings."""
+    name, unit = draw.choice([("n_synthetic", ""), ("n_inputs", "x"), ("n_outputs", "y")])
+    many = draw.choice([2, 10, 100])
+    for node in objects(described):
+        if name in node["fields"] and node["class"] in ("Widths", "DishSettings"):
+            node["fields"][name] *= many
+        if node["class"] == "Dish":
+            for array, place in node["fields"].items():
+                if array.endswith(("_train", "_valid")) and array.startswith(unit):
+                    old = arrays[place["array"]]
+                    arrays[place["array"]] = np.repeat(old, many, axis=-1 if unit else 0)
+
+
 def scale_number(described, arrays, draw):
     numbers = [(node, key) for node, key in leaves(described) if type(node[key]) in (int, float)]
     node, key = draw.choice(numbers)
@@ -309,7 +334,7 @@ def rename_array(described, arrays, draw):
 
 
 EDITS = (
-    replace_leaf, replace_leaf, scale_number, scale_number, replace_anything, delete, duplicate,
+    replace_leaf, replace_everywhere, replace_everywhere, grow_everywhere, scale_number, replace_anything, delete, duplicate,
     swap, move, change_class, insert, shuffle_names, same_array, nest, repeat_dish, reshape, retype,
     fill, fill, rename_array,
 )  # fmt: skip
