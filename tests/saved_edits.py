@@ -334,9 +334,9 @@ def rename_array(described, arrays, draw):
 
 
 EDITS = (
-    replace_leaf, replace_everywhere, replace_everywhere, grow_everywhere, scale_number, replace_anything, delete, duplicate,
-    swap, move, change_class, insert, shuffle_names, same_array, nest, repeat_dish, reshape, retype,
-    fill, fill, rename_array,
+    replace_leaf, replace_everywhere, replace_everywhere, grow_everywhere, scale_number,
+    replace_anything, delete, duplicate, swap, move, change_class, insert, shuffle_names,
+    same_array, nest, repeat_dish, reshape, retype, fill, fill, rename_array,
 )  # fmt: skip
 
 
