@@ -9,9 +9,8 @@ from sk_petridish.blueprints import Blueprint, NetworkSpec
 
 from ._dish import SAMPLES, Dish, DishSettings
 
-# For each number of a dish. The largest of the recommended dishes, those of convolutional
-# cells, have 1 weight, 30 values on the way and 200,000 operations.
-_MAX_WEIGHTS, _MAX_VALUES, _MAX_OPERATIONS = 10**4, 10**4, 10**8
+# Of a motif-network; the largest that is recommended has some two hundred.
+_MAX_NODES = 1000
 
 
 class TrainingSize(NamedTuple):
@@ -19,6 +18,8 @@ class TrainingSize(NamedTuple):
 
     Parameters
     ----------
+    calls : int
+        Nodes that are computed, one after the other, at all time steps of all inner steps.
     weights : int
         Its weights.
     values : int
@@ -27,9 +28,15 @@ class TrainingSize(NamedTuple):
         Multiplications of all inner steps, at most.
     """
 
+    calls: int
     weights: int
     values: int
     operations: int
+
+
+# For each number of a dish. Recommended dishes have up to 5 calls, a weight, 30 values on the
+# way and 200,000 operations.
+_LIMITS = TrainingSize(calls=10**2, weights=10**4, values=10**4, operations=10**8)
 
 
 def training_size(blueprint: NetworkSpec, settings: DishSettings) -> TrainingSize:
@@ -47,7 +54,7 @@ def training_size(blueprint: NetworkSpec, settings: DishSettings) -> TrainingSiz
     TrainingSize
         Its size.
     """
-    widths = settings.widths
+    widths, steps = settings.widths, settings.inner.steps
     if isinstance(blueprint, Blueprint):
         units = [width.units(widths) for width in blueprint.widths()]
         weights = _count_weights(blueprint, units)
@@ -56,7 +63,9 @@ def training_size(blueprint: NetworkSpec, settings: DishSettings) -> TrainingSiz
         weights = widths.n_hidden * sum(widths)
     samples = settings.n_synthetic * math.prod(settings.sample_shape)
     values = samples * sum(units)
-    return TrainingSize(weights, values, settings.inner.steps * (samples * weights + values))
+    n_time_steps = math.prod(settings.sample_shape) if len(settings.sample_shape) == 1 else 1
+    calls = len(units) * n_time_steps * (steps + 1)
+    return TrainingSize(calls, weights, values, steps * (samples * weights + values))
 
 
 def _count_weights(blueprint: Blueprint, units: list[int]) -> int:
@@ -87,15 +96,19 @@ def check_proportion(blueprint: NetworkSpec, dish: Dish) -> None:
     Raises
     ------
     ValueError
-        If weights, values or operations are too many for each number of the dish.
+        If there are more than 1,000 nodes, or calls, weights, values or operations are too
+        many for each number of the dish.
     """
     numbers = sum(getattr(dish, name).size for name in SAMPLES)
     size = training_size(blueprint, dish.settings)
-    limits = TrainingSize(_MAX_WEIGHTS, _MAX_VALUES, _MAX_OPERATIONS)
-    for name, ours, limit in zip(size._fields, size, limits, strict=True):
+    if isinstance(blueprint, Blueprint) and len(blueprint.nodes) > _MAX_NODES:
+        raise ValueError(
+            f"A motif-network has {len(blueprint.nodes)} nodes, more than {_MAX_NODES}."
+        )
+    for name, ours, limit in zip(size._fields, size, _LIMITS, strict=True):
         if ours > limit * numbers:
             raise ValueError(
-                f"A motif-network in this dish has {ours:.2g} {name}, more than {limit:.0e} for "
+                f"A motif-network in this dish has {ours:.2g} {name}, more than {limit} for "
                 f"each of the dish's {numbers} numbers: {dish.settings.widths} and "
                 f"{dish.settings.inner.steps} steps are out of proportion."
             )

@@ -151,6 +151,8 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition, SavedEstimator):
     _reading: Reading
     _blocks: list[NDArray[np.float64]]
     _fold: NDArray[np.int64]
+    # There from a file only, until readers are fitted.
+    _seeds: ReaderSeeds
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "motif_space": [MotifSpace, None],
@@ -324,7 +326,8 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition, SavedEstimator):
         check_array("_fold", self._fold, (len(truth.y),), np.int64)
         if self._fold.min() < -1 or self._fold.max() >= len(truth.y):
             raise ValueError("_fold has other folds than motifs can be in.")
-        seeds = vars(self).pop("_seeds")
+        seeds = self._seeds
+        del self._seeds
         check_type("_seeds", seeds, ReaderSeeds)
         self._validate_names([name for name, _ in [*self.banks_, *seeds.make()]])
         self._fit_readers(seeds.make())

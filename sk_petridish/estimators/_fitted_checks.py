@@ -121,7 +121,9 @@ def check_dishes(ensemble: DishEnsemble, space: MotifSpace, motifs: Motifs) -> N
             f"{data_kind(settings.sample_shape)}."
         )
     probed = np.vstack([motifs[:_N_PROBED], space.sample(_N_PROBED, random_state=0)])
-    for blueprint in space.blueprints(probed):
+    # One after the other: a single one may be too large for more.
+    for row in probed:
+        blueprint = space.blueprint(row)
         check_proportion(blueprint, ensemble.dishes[0])
         if isinstance(blueprint, Blueprint):
             _check_labels(blueprint, ensemble.dishes)

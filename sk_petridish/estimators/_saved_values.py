@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import version
-from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import joblib
@@ -89,7 +88,8 @@ class SavedFields(BaseEstimator):
             if missing:
                 raise ValueError(f"A fitted {cls.__name__} has {sorted(missing)} too.")
             left_behind = {name: NOT_SAVED[name] for name in NOT_SAVED if name in cls._fitted}
-            vars(built).update(fitted | copy.deepcopy(left_behind))
+            for name, value in (fitted | copy.deepcopy(left_behind)).items():
+                setattr(built, name, value)
             built._check_fitted()
         return built
 
@@ -227,9 +227,13 @@ class Decoder:
                 return self._replacement(kind, name)
             case ["class", "fields"], {"class": str(name), "fields": dict(parts)}:
                 return self._object(name, parts)
-            case ["class", "fields", "kind"], {"class": str(name), "kind": str(kind), **rest}:
+            case ["class", "fields", "kind"], {
+                "class": str(name),
+                "fields": dict(parts),
+                "kind": str(kind),
+            }:
                 replacement = self._given[kind]
-                return self._object(name, rest["fields"]) if replacement is None else replacement
+                return self._object(name, parts) if replacement is None else replacement
         raise ValueError(f"Nothing is written as {str(node)[:80]}.")
 
     def _replacement(self, kind: str, name: str) -> MotifSpace | Task:
@@ -266,7 +270,7 @@ def _build(kind: type, values: dict[str, Any]) -> Any:
 
 def _check_sizes(value: Any) -> None:
     """Raise ValueError where a parameter makes motifs larger than any that is searched."""
-    if isinstance(value, Integral) and abs(value) > _MAX_SIZE:
+    if isinstance(value, int) and abs(value) > _MAX_SIZE:
         raise ValueError(f"Motif spaces and tasks have sizes up to {_MAX_SIZE}, got {value}.")
     for item in value.values() if isinstance(value, dict) else ():
         _check_sizes(item)
