@@ -48,6 +48,8 @@ from sk_petridish.tasks import SampleTask, TeacherTask
 MAX_SECONDS, MAX_MEGABYTES = 60.0, 1500.0
 # Of JSON that is edited once more.
 MAX_PLACES = 20_000
+# Of an array that an edit makes larger.
+MAX_NUMBERS = 100_000
 
 TINY = {
     "n_dishes": 2,
@@ -212,6 +214,7 @@ def grow_everywhere(described, arrays, draw):
     """Give all dishes more samples or units, in arrays and settings."""
     name, unit = draw.choice([("n_synthetic", ""), ("n_inputs", "x"), ("n_outputs", "y")])
     many = draw.choice([2, 10, 100])
+    grown = set()
     for node in objects(described):
         if name in node["fields"] and node["class"] in ("Widths", "DishSettings"):
             node["fields"][name] *= many
@@ -219,6 +222,9 @@ def grow_everywhere(described, arrays, draw):
             for array, place in node["fields"].items():
                 if array.endswith(("_train", "_valid")) and array.startswith(unit):
                     old = arrays[place["array"]]
+                    if place["array"] in grown or old.size * many > MAX_NUMBERS:
+                        continue
+                    grown.add(place["array"])
                     arrays[place["array"]] = np.repeat(old, many, axis=-1 if unit else 0)
 
 
@@ -432,6 +438,7 @@ def run(n_edits: int, seed: int, folder: Path) -> list[tuple[str, Outcome]]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found = outcome(saved[which], path)
+            faulthandler.cancel_dump_traceback_later()
             assert found.seconds < MAX_SECONDS, f"took {found.seconds:.0f} s"
             assert found.megabytes < MAX_MEGABYTES, f"took {found.megabytes:.0f} MB"
         except Exception as error:
@@ -440,7 +447,6 @@ def run(n_edits: int, seed: int, folder: Path) -> list[tuple[str, Outcome]]:
                 continue
             raise AssertionError(f"{label}: {type(error).__name__}: {error}") from error
         outcomes.append((label, found))
-    faulthandler.cancel_dump_traceback_later()
     return outcomes
 
 
