@@ -355,7 +355,14 @@ def edited(described, arrays, draw: random.Random) -> list[str]:
             if len(places(described)) > MAX_PLACES:
                 break
             edit(described, arrays, draw)
-        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ):
             # There is nothing to edit in this way.
             continue
         done.append(edit.__name__)
