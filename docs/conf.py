@@ -86,7 +86,7 @@ html_theme_options = {
 html_sidebars = {
     page: []
     for page in ("index", "when_it_helps", "quick_start", "how_it_works", "paper", "changelog")
-} | {"contributing": [], "search": []}
+} | {"contributing": [], "security": [], "search": []}
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

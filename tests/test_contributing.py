@@ -34,7 +34,7 @@ from sk_petridish.blueprints import (
 )
 from sk_petridish.dish import DishBatch, draw_dish
 from sk_petridish.dish.engines.fused import _program
-from sk_petridish.estimators import _persistence
+from sk_petridish.estimators._saved_values import known_classes
 from sk_petridish.motifs import ConvCell
 from sk_petridish.search.proposers import History
 
@@ -124,11 +124,11 @@ def test_the_commands_are_those_of_the_readme():
 
 @pytest.fixture
 def layer_stack(new_file, addition):
-    _persistence._classes.cache_clear()
+    known_classes.cache_clear()
     module = new_file(MOTIF, sk_petridish.motifs, "LayerStack")
     addition("tests/test_motifs.py", test_motifs, "EMPTY")
     yield module
-    _persistence._classes.cache_clear()
+    known_classes.cache_clear()
 
 
 PROMISES = [thing for name, thing in vars(test_motifs).items() if name.startswith("test_")]

@@ -1,9 +1,14 @@
 """Fitted estimators in files and pickles."""
 
 import json
+import os
 import pickle
+import re
+import socket
 import subprocess
 import sys
+import time
+from importlib.metadata import version
 from pathlib import Path
 
 import joblib
@@ -13,11 +18,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
+from saved_edits import objects, read, write
+from sklearn.linear_model import Ridge
 from small_regressors import LOSSES, SLOPES, fast
 
-from sk_petridish import PetriDishRegressor, PetriDishTransformer
+from sk_petridish import (
+    PetriDishBankRegressor,
+    PetriDishRegressor,
+    PetriDishTransformer,
+    make_surrogate,
+)
 from sk_petridish.estimators import _migrations, _persistence
-from sk_petridish.motifs import SigmoidSlope
+from sk_petridish.motifs import RecurrentCell, SigmoidSlope
 from sk_petridish.tasks import GaussianTask, SampleTask, TeacherTask
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -189,19 +201,41 @@ def rewrite(path, **metadata):
 
 
 def test_a_newer_file_says_what_to_do(path):
-    rewrite(path, format="3", version="7.0")
-    with pytest.raises(ValueError, match=r"sk-petridish 7\.0, in format 3.*Upgrade it"):
+    rewrite(path, format="4", version="7.0")
+    with pytest.raises(ValueError, match=r"sk-petridish 7\.0, in format 4.*Upgrade it"):
         PetriDishRegressor.load(path)
 
 
+def relabel(path, text, **metadata):
+    """Write a file again with another text, under a checksum that is right."""
+    arrays = load_file(path)
+    rewrite(path, sk_petridish=text, sha256=_persistence._digest(text, arrays), **metadata)
+
+
 def change(path, kind, **fields):
-    """Add fields to what a file says of an object of a class."""
-    with _persistence.safe_open(path, framework="np") as file:
-        text = file.metadata()["sk_petridish"]
-    start = f'"class": "{kind}", "fields": {{'
-    assert start in text
-    text = text.replace(start, start + json.dumps(fields)[1:-1] + ", ")
-    rewrite(path, sk_petridish=text, sha256=_persistence._digest(text, load_file(path)))
+    """Set fields of all objects of a class, under a checksum that is right."""
+    described, arrays = read(path)
+    found = [node for node in objects(described) if node["class"] == kind]
+    assert found
+    for node in found:
+        node["fields"] |= fields
+    write(path, described, arrays)
+
+
+def leave_out(path, kind, *names):
+    described, arrays = read(path)
+    for node in objects(described):
+        if node["class"] == kind:
+            for name in names:
+                del node["fields"][name]
+    write(path, described, arrays)
+
+
+def refused(path, match, kind=PetriDishRegressor):
+    """Assert that a file is refused by one error, which names it."""
+    with pytest.raises(ValueError, match=match) as caught:
+        kind.load(path)
+    assert str(path) in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["leave_out", "gone_", "_gone"])
@@ -249,9 +283,11 @@ def test_foreign_files_are_errors(path, tmp_path):
     "text", ['{"class": "Popen", "fields": {}}', '{"class": "Dish"}', '{"array": "99"}', "3"]
 )
 def test_a_file_cannot_name_what_is_not_ours(path, text):
-    rewrite(path, sk_petridish=text, sha256=_persistence._digest(text, load_file(path)))
-    with pytest.raises(ValueError, match=r"does not say what sk_petridish writes|holds a"):
-        PetriDishRegressor.load(path)
+    relabel(path, text)
+    refused(path, "does not say what sk_petridish writes|holds a")
+    written = {"format": 3, "version": version("sk-petridish"), "estimator": json.loads(text)}
+    relabel(path, json.dumps(written))
+    refused(path, "cannot be loaded|does not say what sk_petridish writes|holds a")
 
 
 def test_a_class_of_the_users_own_cannot_be_named(tmp_path):
@@ -312,3 +348,250 @@ def test_samples_of_the_users_own_are_saved_too(tmp_path):
     again = PetriDishRegressor.load(tmp_path / "dish.safetensors")
     np.testing.assert_array_equal(again.get_params()["task"].X, task.X)
     np.testing.assert_array_equal(again.predict(SLOPES), dish.predict(SLOPES))
+
+
+@pytest.mark.parametrize("name", ["memory", "callbacks", "history_"])
+@pytest.mark.parametrize("kind", ["PetriDishTransformer", "PetriDishRegressor"])
+def test_what_is_not_saved_is_never_read(tmp_path, monkeypatch, name, kind):
+    """A file that names a folder for ``memory`` would have joblib unpickle what lies there."""
+    monkeypatch.chdir(tmp_path)
+    bank = PetriDishTransformer(dishes=[("small", fast())]).fit(SLOPES)
+    bank.save("bank.safetensors")
+    for value in ("archive", {"list": [{"class": "Popen", "fields": {}}]}):
+        change(Path("bank.safetensors"), kind, **{name: value})
+        loaded = PetriDishTransformer.load("bank.safetensors")
+        assert loaded.memory is None
+        assert loaded.dishes[0][1].callbacks is None
+        np.testing.assert_array_equal(loaded.transform(SLOPES), bank.transform(SLOPES))
+    assert os.listdir() == ["bank.safetensors"]
+
+
+WRONG = {
+    "Widths": [{"n_outputs": 11}, {"n_inputs": 9}, {"n_outputs": 10**6}, {"n_hidden": 10**6},
+               {"n_hidden": -1}, {"n_hidden": 0}, {"n_hidden": 2.0}],
+    "InnerLoop": [{"steps": 10**5}, {"steps": -1}, {"lr": {"float": "nan"}}, {"loss": "x"},
+                  {"n_batches": 0}, {"n_batches": 3}, {"optimizer": 1}],
+    "InitialWeights": [{"init": "x"}, {"scale": {"float": "inf"}}],
+    "DishSettings": [{"statistic": "x"}, {"n_synthetic": 10**9}, {"n_synthetic": 4},
+                     {"sample_shape": {"tuple": [4]}}, {"output_shape": {"tuple": [2, 2]}},
+                     {"sample_shape": {"list": []}}, {"task": None}, {"inner": None}],
+    "Dish": [{"seed": -1}, {"seed": "x"}, {"slope": "x"}, {"slope": 1e300}, {"converged": 1},
+             {"x_train": {"strings": ["x"]}}, {"x_train": {"array": "0"}}, {"unknown": 1}],
+    "SigmoidSlope": [{"n_slopes": 2}, {"n_slopes": 10**8}, {"low": 3.0}, {"low": "x"}],
+    "LossScale": [{"std": 0.0}, {"std": 1e9}, {"mean": {"float": "nan"}}, {"diverged": -1.0}],
+    "SpreadCalibration": [{"factor": -1.0}, {"floor": 1e300}, {"factor": None}],
+    "PetriDishRegressor": [
+        {"n_dishes": "x"}, {"engine": "x"}, {"n_features_in_": 2}, {"n_features_in_": True},
+        {"dishes_": {"list": []}}, {"dishes_": {"list": [1]}}, {"n_converged_": 99},
+        {"n_iter_": 99}, {"_spread": None}, {"_loss_scale": 1.0}, {"left_out_": None},
+        {"X_train_": {"list": [1.0]}}, {"predict": 1}, {"motif_space_": None},
+        {"feature_names_in_": {"strings": ["one", "two"]}}, {"device": None},
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"), [(kind, fields) for kind, several in WRONG.items() for fields in several]
+)
+def test_what_no_estimator_can_be_is_refused(path, kind, fields):
+    start = time.perf_counter()
+    change(path, kind, **fields)
+    refused(path, "cannot be loaded|does not say what sk_petridish writes")
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda array: array[:1],
+        lambda array: array.astype(np.float32),
+        lambda array: np.full_like(array, np.nan),
+        lambda array: array[None],
+        lambda array: np.concatenate([array, array]),
+    ],
+    ids=["cut", "float32", "nan", "axis", "twice"],
+)
+def test_arrays_that_do_not_fit_are_refused(path, dish, edit):
+    described, arrays = read(path)
+    for name, array in arrays.items():
+        # Any but those of predictions and curves, which say where there are none.
+        if array.dtype == np.float64 and array.shape != dish.loss_curve_.shape:
+            if array.shape == dish.oob_prediction_.shape and edit(array).shape == array.shape:
+                continue
+            write(path, described, {**arrays, name: edit(array)})
+            refused(path, "cannot be loaded")
+
+
+def test_an_attribute_that_predictions_need_must_be_there(path, dish):
+    whole = path.read_bytes()
+    for name in set(dish._fitted) - {"history_", "feature_names_in_"}:
+        path.write_bytes(whole)
+        leave_out(path, "PetriDishRegressor", name)
+        refused(path, rf"A fitted PetriDishRegressor has \['{name}'\] too")
+
+
+def test_a_fit_that_failed_is_saved_as_none(path, dish):
+    unfitted = pickle.loads(pickle.dumps(dish))
+    with pytest.raises(ValueError, match="same loss"):
+        unfitted.fit(SLOPES, np.ones(len(SLOPES)))
+    unfitted.save(path)
+    assert not hasattr(PetriDishRegressor.load(path), "X_train_")
+
+
+def described_as(path, text):
+    """Put a text in the place of an estimator's description, under a checksum that is right."""
+    head = f'{{"format": 3, "version": "{version("sk-petridish")}", "estimator": '
+    relabel(path, f"{head}{text}}}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"list": [' * 1_000_000 + "]}" * 1_000_000,
+        '{"list": [' * 300 + "]}" * 300,
+        "[" * 1_000_000,
+        '{"list": ',
+        '{"float": NaN}',
+        "NaN",
+        "-Infinity",
+        "1e999",
+        "9" * 5000,
+        "9" * 30,
+        '{"list": [], "list": []}',
+        "",
+        "\\ud800",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_text_that_is_not_written_is_refused(path, text):
+    described_as(path, text)
+    start = time.perf_counter()
+    refused(path, "does not say what sk_petridish writes")
+    assert time.perf_counter() - start < 5
+
+
+@pytest.mark.skipif(os.name != "posix", reason="has no such files")
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        for name in ("pipe", "folder", "empty", "link", "socket"):
+            refused(tmp_path / name, "is no file|damaged")
+    refused(Path("/dev/zero"), "is no file")
+
+
+def test_format_and_version_are_under_the_checksum(path):
+    for metadata in ({"format": "2"}, {"format": "1"}, {"version": "0.0.1"}, {"format": "x"}):
+        whole = path.read_bytes()
+        rewrite(path, **metadata)
+        refused(path, "does not say what sk_petridish writes|its format is|cannot be loaded")
+        path.write_bytes(whole)
+    # A file of an older format is none of today's either.
+    path.write_bytes((FIXTURES / "regressor_format_2.safetensors").read_bytes())
+    rewrite(path, format="3")
+    refused(path, "does not say what sk_petridish writes")
+
+
+def test_files_of_older_formats_are_checked_as_well(path):
+    path.write_bytes((FIXTURES / "regressor_0_1_0.safetensors").read_bytes())
+    with _persistence.safe_open(path, framework="np") as file:
+        text = file.metadata()["sk_petridish"]
+    for edited in (
+        re.sub('"steps": 15', '"steps": 100000', text),
+        re.sub('"n_outputs": 10}', '"n_outputs": 11}', text),
+        re.sub('"statistic_std": [^,]+', '"statistic_std": 0', text),
+        re.sub('"outer_loss": [^,]+, "converged"', '"outer_loss": "x", "converged"', text),
+    ):
+        assert edited != text
+        relabel(path, edited)
+        refused(path, "cannot be loaded|does not say what sk_petridish writes")
+
+
+def test_what_would_not_be_loaded_is_not_saved(dish, path):
+    before = path.read_bytes()
+    unsound = pickle.loads(pickle.dumps(dish))
+    unsound.dishes_[0].x_train[0] = np.nan
+    with pytest.raises(ValueError, match="x_train has numbers that are not finite"):
+        unsound.save(path)
+    assert path.read_bytes() == before
+
+
+def test_as_many_processors_are_used_as_there_are(path, dish):
+    change(path, "PetriDishRegressor", n_jobs=10**6, device="meta")
+    loaded = PetriDishRegressor.load(path)
+    assert loaded.n_jobs == joblib.cpu_count()
+    assert loaded.device == "cpu"
+    np.testing.assert_array_equal(loaded.predict(SLOPES), dish.predict(SLOPES))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need permissions elsewhere")
+def test_the_file_that_a_link_leads_to_is_replaced(dish, path, tmp_path):
+    link = tmp_path / "link.safetensors"
+    link.symlink_to(path)
+    path.write_bytes(b"old")
+    dish.save(link)
+    assert link.is_symlink()
+    np.testing.assert_array_equal(
+        PetriDishRegressor.load(path).predict(SLOPES), dish.predict(SLOPES)
+    )
+
+
+@pytest.fixture(scope="module")
+def surrogate():
+    space = RecurrentCell(n_nodes=2)
+    X = space.sample(9, random_state=0)
+    banks = [("dishes", PetriDishTransformer(dishes=[("small", fast())], average=True))]
+    return PetriDishBankRegressor(space, banks=banks).fit(X, X.sum(axis=1) + np.arange(9))
+
+
+def test_a_bank_with_its_readers_comes_back(surrogate, tmp_path):
+    surrogate.save(tmp_path / "bank.safetensors")
+    loaded = PetriDishBankRegressor.load(tmp_path / "bank.safetensors")
+    X = surrogate.motif_space_.sample(20, random_state=1)
+    for ours, theirs in zip(
+        surrogate.predict(X, return_std=True), loaded.predict(X, return_std=True), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(loaded.oob_prediction_, surrogate.oob_prediction_)
+    assert repr(loaded) == repr(surrogate)
+    assert vars(loaded).keys() - {"_spread"} == vars(surrogate).keys() - {"_spread"}
+    again = loaded.set_params(random_state=0, readers=None).fit(X, X.sum(axis=1))
+    assert np.isfinite(again.predict(X)).all()
+
+
+def test_what_make_surrogate_makes_is_saved(tmp_path):
+    surrogate = make_surrogate(SigmoidSlope(2), random_state=0, memory=str(tmp_path / "memory"))
+    surrogate.save(tmp_path / "unfitted.safetensors")
+    loaded = PetriDishBankRegressor.load(tmp_path / "unfitted.safetensors")
+    assert repr(loaded.readers) == repr(surrogate.readers)
+    assert [bank.memory for _, bank in loaded.banks] == [None]
+
+
+def test_readers_of_the_users_own_are_not_saved(tmp_path, surrogate):
+    own = PetriDishBankRegressor(surrogate.motif_space, readers=[("ridge", Ridge())])
+    with pytest.raises(TypeError, match=r"Readers other than .* Ridge"):
+        own.save(tmp_path / "bank.safetensors")
+    learns = pickle.loads(pickle.dumps(surrogate))
+    learns.banks_[0][1].learn = True
+    with pytest.raises(TypeError, match=r"banks_\['dishes'\] learns"):
+        learns.save(tmp_path / "bank.safetensors")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"_fold": {"list": []}}, {"_seeds": None}, {"_blocks": {"list": []}},
+        {"banks_": {"list": []}}, {"readers": 1}, {"_seeds": {"list": [1, 2]}},
+        {"y_train_": {"float": "nan"}}, {"motif_space_": {
+            "class": "RecurrentCell", "kind": "motif_space", "fields": {"n_nodes": 3}}},
+        {"readers_": {"dict": {}}},
+    ],
+)  # fmt: skip
+def test_a_bank_that_cannot_be_is_refused(surrogate, tmp_path, fields):
+    path = tmp_path / "bank.safetensors"
+    surrogate.save(path)
+    change(path, "PetriDishBankRegressor", **fields)
+    refused(path, "cannot be loaded|does not say", PetriDishBankRegressor)

@@ -17,6 +17,7 @@ from ._outer_loop import (
 )
 from ._outer_loss import OUTER_LOSSES
 from ._readout import Readout, fit_readout, judge_dishes, predict_losses
+from ._size import check_proportion
 from ._statistic import STATISTICS, Curves
 from ._zero_cost import ZERO_COST, zero_cost
 from .engines import (
@@ -55,6 +56,7 @@ __all__ = [
     "Readout",
     "StopLearning",
     "TorchEngine",
+    "check_proportion",
     "choose_engine",
     "draw_dish",
     "fit_readout",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -11,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sk_petridish._compat._sklearn import Interval, StrOptions
 from sk_petridish.blueprints import SampleShape, Widths
 from sk_petridish.tasks import SampleSpec, Task
 
+from ._fields import Constraints, check_fields, check_sizes
 from ._initial_weights import DrawnOnce, InitialWeights
 from ._inner_loop import InnerLoop
 from ._statistic import STATISTICS, Statistic
@@ -24,6 +27,19 @@ Array = NDArray[np.float64]
 SAMPLES = ("x_train", "y_train", "x_valid", "y_valid")
 # Marks the seed sequence of synthetic data; initial weights have keys of three.
 _DATA_KEY = 0
+
+_CONSTRAINTS: Constraints = {
+    "widths": [Widths],
+    "n_synthetic": [Interval(Integral, 1, None, closed="left")],
+    "task": [Task],
+    "validation_data": [StrOptions({"copy", "separate"})],
+    "learn_labels": ["boolean"],
+    "initial_weights": [InitialWeights],
+    "inner": [InnerLoop],
+    "statistic": [StrOptions(set(STATISTICS))],
+    "sample_shape": [tuple],
+    "output_shape": [tuple, None],
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,11 @@ class DishSettings:
     output_shape : tuple of int, default=None
         Axes of an output beside its units, smaller behind a reduction. ``None`` is
         ``sample_shape``.
+
+    Raises
+    ------
+    ValueError
+        If a field is none of these.
     """
 
     widths: Widths
@@ -66,6 +87,46 @@ class DishSettings:
     statistic: str
     sample_shape: SampleShape = ()
     output_shape: SampleShape | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that are none, or do not go together."""
+        check_fields(self, _CONSTRAINTS)
+        check_sizes("widths", self.widths)
+        check_sizes("sample_shape", self.sample_shape)
+        check_sizes("output_shape", self.output_shape or ())
+        self.sample_spec(self.n_synthetic)
+
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], ...]]:
+        """Return the shapes that samples of a dish may have.
+
+        Returns
+        -------
+        dict of str to tuple of tuple of int
+            For each array of a :class:`Dish`: labels are of samples, or of every position of
+            an output.
+        """
+        positions = self.sample_shape if self.output_shape is None else self.output_shape
+        x = (self.n_synthetic, *self.sample_shape, self.widths.n_inputs)
+        y = [(self.n_synthetic, *shape, self.widths.n_outputs) for shape in ((), positions)]
+        labels = tuple(dict.fromkeys(y))
+        return {"x_train": (x,), "y_train": labels, "x_valid": (x,), "y_valid": labels}
+
+    def same_but_for_the_task(self, other: DishSettings) -> bool:
+        """Return whether dishes with these settings can be run beside those with others.
+
+        Parameters
+        ----------
+        other : DishSettings
+            The others.
+
+        Returns
+        -------
+        bool
+            True where all fields are equal but the task: samples are there already, and
+            tasks do not compare.
+        """
+        names = [one.name for one in fields(self) if one.name != "task"]
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     @property
     def statistic_function(self) -> Statistic:
@@ -118,6 +179,11 @@ class Dish:
         Normalised mean squared error over them (eq. 2); infinite there.
     converged : bool
         Whether ``outer_loss`` is small enough for the dish to be used.
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape than the settings ask for.
     """
 
     settings: DishSettings = field(repr=False)
@@ -130,6 +196,18 @@ class Dish:
     intercept: float = 0.0
     outer_loss: float = np.inf
     converged: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that are not as the settings say."""
+        if not isinstance(self.seed, Integral) or self.seed < 0:
+            raise ValueError(f"The seed of a dish must be a whole number from 0 on: {self.seed!r}.")
+        for name, shapes in self.settings.shapes().items():
+            shape = np.shape(getattr(self, name))
+            if shape not in shapes:
+                expected = " or ".join(map(str, shapes))
+                raise ValueError(
+                    f"{name} of a dish has shape {shape}, but its settings ask for {expected}."
+                )
 
 
 def draw_dish(settings: DishSettings, seed: int) -> Dish:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -11,13 +12,23 @@ import torch
 from joblib import effective_n_jobs
 from skorch.callbacks import Callback
 
+from sk_petridish._compat._sklearn import StrOptions
 from sk_petridish.blueprints import NetworkSpec, SampleShape
 
 from ._dish import Array, Dish, DishSettings, draw_dish
+from ._fields import Constraints, check_fields
 from ._measure import measure_curves, measure_motifs
 from ._outer_loop import OuterLoop, OuterLoopData, OuterLoopResult, learn
 from ._zero_cost import zero_cost
-from .engines import AUTO, Engine, choose_engine
+from .engines import AUTO, ENGINE_NAMES, Engine, choose_engine
+
+_CONSTRAINTS: Constraints = {
+    # As live: an engine of the user's own may come later.
+    "name": [StrOptions(ENGINE_NAMES)],
+    "dtype": [StrOptions({"float64", "float32"})],
+    "device": [str],
+    "n_jobs": [Integral, None],
+}
 
 
 @dataclass(frozen=True)
@@ -35,12 +46,21 @@ class EngineOptions:
     n_jobs : int, default=None
         Threads. ``None`` is 1 unless a :func:`joblib.parallel_config` says otherwise, -1
         all processors.
+
+    Raises
+    ------
+    ValueError
+        If a field is none of these.
     """
 
     name: str = AUTO
     dtype: Literal["float64", "float32"] = "float64"
     device: str = "cpu"
     n_jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that are none."""
+        check_fields(self, _CONSTRAINTS)
 
     @property
     def precision(self) -> torch.dtype:
@@ -91,6 +111,11 @@ class DishEnsemble:
     engine : EngineOptions, default=EngineOptions()
         How inner loops are run.
 
+    Raises
+    ------
+    ValueError
+        If there is no dish, or two do not share their settings.
+
     Examples
     --------
     >>> from sk_petridish import PetriDishRegressor
@@ -104,6 +129,19 @@ class DishEnsemble:
 
     dishes: Sequence[Dish]
     engine: EngineOptions = field(default_factory=EngineOptions)
+
+    def __post_init__(self) -> None:
+        """Refuse dishes that cannot be run together."""
+        if not self.dishes or not all(isinstance(dish, Dish) for dish in self.dishes):
+            raise ValueError(f"An ensemble needs at least one Dish, got {self.dishes!r}.")
+        for index, dish in enumerate(self.dishes):
+            ours = dish.settings
+            # Those of a fit are the same object.
+            if ours is not self.settings and not ours.same_but_for_the_task(self.settings):
+                raise ValueError(
+                    f"Dishes of an ensemble share their settings, but dish {index} has {ours}, and "
+                    f"dish 0 {self.settings}."
+                )
 
     @classmethod
     def draw(
@@ -168,7 +206,7 @@ class DishEnsemble:
             If there are fewer seeds than dishes, or their data has not the shape that the
             settings ask for.
         """
-        kept = [replace(dish, settings=settings) for dish in self.dishes]
+        kept = list(self.dishes)
         # Any dish will do: all of them have data of the same shape.
         drawn = draw_dish(settings, seeds[0])
         if len(kept) > len(seeds) or any(
@@ -182,7 +220,7 @@ class DishEnsemble:
                 f"{drawn.y_train.shape}. Restore them, or start anew with warm_start=False."
             )
         new = [draw_dish(settings, seed) for seed in seeds[len(kept) :]]
-        return replace(self, dishes=kept + new)
+        return replace(self, dishes=[replace(dish, settings=settings) for dish in kept] + new)
 
     def learn(
         self,

@@ -6,11 +6,21 @@ import zlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sk_petridish._compat._sklearn import Interval, StrOptions
+
+from ._fields import Constraints, check_fields
+
+_CONSTRAINTS: Constraints = {
+    "init": [StrOptions({"normal", "fan_in"})],
+    "scale": [Interval(Real, 0, None, closed="left")],
+}
 
 
 @dataclass(frozen=True)
@@ -28,10 +38,19 @@ class InitialWeights:
         N(0, 1), the paper's, or that divided by sqrt(fan-in).
     scale : float
         Factor on all of them, biases too.
+
+    Raises
+    ------
+    ValueError
+        If a field is none of these.
     """
 
     init: Literal["normal", "fan_in"]
     scale: float
+
+    def __post_init__(self) -> None:
+        """Refuse values that are none."""
+        check_fields(self, _CONSTRAINTS)
 
     def draw(
         self, seed: int, key: int, role: str, shape: tuple[int, ...], fan_in: int

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
+from sk_petridish._compat._sklearn import Interval, StrOptions
+
+from ._fields import Constraints, check_fields
 from ._inner_loss import INNER_LOSSES, InnerLoss
+
+# Forty times the paper's: a dish is a short experiment, and one that comes from a file must
+# end within bounded time.
+MAX_STEPS = 10_000
+
+_CONSTRAINTS: Constraints = {
+    "steps": [Interval(Integral, 0, MAX_STEPS, closed="both")],
+    "lr": [Interval(Real, 0, None, closed="neither")],
+    "l2": [Interval(Real, 0, None, closed="left")],
+    "optimizer": [StrOptions({"adam", "sgd"})],
+    "loss": [StrOptions(set(INNER_LOSSES))],
+    "n_batches": [Interval(Integral, 1, None, closed="left")],
+}
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 # Under Adam's square root, whose derivative at zero is infinite: a weight without
@@ -36,7 +53,7 @@ class InnerLoop:
     Parameters
     ----------
     steps : int
-        Updates.
+        Updates, 10,000 at most.
     lr : float
         Learning rate, alpha in eq. 1.
     l2 : float
@@ -48,6 +65,11 @@ class InnerLoop:
     n_batches : int
         Mini-batches that the synthetic training data is cut into; the steps cycle
         through them. 1 is the paper's full batch.
+
+    Raises
+    ------
+    ValueError
+        If a field is none of these.
     """
 
     steps: int
@@ -56,6 +78,10 @@ class InnerLoop:
     optimizer: Literal["adam", "sgd"]
     loss: Literal["bce", "cross_entropy", "mse"]
     n_batches: int
+
+    def __post_init__(self) -> None:
+        """Refuse values that are none."""
+        check_fields(self, _CONSTRAINTS)
 
     @property
     def loss_function(self) -> InnerLoss:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,16 +26,19 @@ from ._evaluated_motifs import (
     validate_losses,
     validate_weights,
 )
+from ._fitted_checks import check_array, check_columns, check_truth, check_type
 from ._parameters import shared_space
-from ._readers import Reader, make_readers
+from ._persistence import SavedEstimator
+from ._readers import Reader, ReaderSeeds, make_readers
 from ._reading import Reading
 from ._recommended_banks import Bank, make_banks
+from ._saved_blocks import check_blocks
 from ._splits import Mask
 from ._transformer import PetriDishTransformer
 from ._uncertainty import OutOfBag, SpreadCalibration, calibrate_spread
 
 
-class PetriDishBankRegressor(RegressorMixin, BaseComposition):
+class PetriDishBankRegressor(RegressorMixin, BaseComposition, SavedEstimator):
     """Predict losses of motifs from what banks of dishes measure about them.
 
     Each bank turns motifs into features. Several regressors, the readers, predict normal
@@ -103,6 +106,10 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
     more when a standard deviation is first asked for, and not before; banks are not, but
     for those that ``learn``.
 
+    :meth:`save` writes the readers that are recommended and no others, and banks that do not
+    ``learn``; anything else is pickled. A file has the measurements from which readers
+    predict, and :meth:`load` fits them again, in as long as that took in :meth:`fit`.
+
     Examples
     --------
     >>> from sklearn.linear_model import Ridge
@@ -122,6 +129,20 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
     ((2,), True)
     """
 
+    _fitted: ClassVar[tuple[str, ...]] = (
+        "n_features_in_",
+        "feature_names_in_",
+        "motif_space_",
+        "banks_",
+        "X_train_",
+        "y_train_",
+        "sample_weight_train_",
+        "_blocks",
+        "_fold",
+        "_seeds",
+    )
+    _last_fitted: ClassVar[str] = "readers_"
+
     motif_space_: MotifSpace
     banks_: list[Bank]
     readers_: dict[str, list[Reader]]
@@ -131,6 +152,8 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
     _reading: Reading
     _blocks: list[NDArray[np.float64]]
     _fold: NDArray[np.int64]
+    # There from a file only, until readers are fitted.
+    _seeds: ReaderSeeds
 
     _parameter_constraints: ClassVar[Constraints] = {
         "motif_space": [MotifSpace, None],
@@ -196,14 +219,9 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
         _check_readers(readers, truth.weights)
         self.banks_ = [(name, bank.fit(*truth)) for name, bank in banks]
         self._blocks = [bank.transform(truth.X) for _, bank in self.banks_]
-        self._reading = Reading.fit(readers, self._blocks, truth.y, truth.weights)
         self._draw_folds(truth.X)
-        self.normal_scores_ = self._reading.scores
         self.X_train_, self.y_train_, self.sample_weight_train_ = truth
-        self.readers_ = {
-            name: [(reader, fitted) for (reader, _), fitted in zip(readers, block, strict=True)]
-            for (name, _), block in zip(banks, self._reading.readers, strict=True)
-        }
+        self._fit_readers(readers)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Losses | tuple[Losses, Losses]:
@@ -269,6 +287,51 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
             # Nothing to judge predictions by: they may be as far off as losses are apart.
             return SpreadCalibration(1.0, scale)
         return calibrate_spread(prediction - self.y_train_, spread, weights, scale)
+
+    def _fit_readers(self, readers: list[Reader]) -> None:
+        """Fit the readers on what the banks have measured."""
+        truth = self.y_train_, self.sample_weight_train_
+        self._reading = Reading.fit(readers, self._blocks, *truth)
+        self.normal_scores_ = self._reading.scores
+        self.readers_ = {
+            name: [(reader, fitted) for (reader, _), fitted in zip(readers, block, strict=True)]
+            for (name, _), block in zip(self.banks_, self._reading.readers, strict=True)
+        }
+
+    def _saved_fields(self) -> dict[str, Any]:
+        """Return what is saved: in place of readers the seeds that make them."""
+        fields = super()._saved_fields()
+        if self.readers is not None:
+            fields["readers"] = ReaderSeeds.of(self.readers)
+        if hasattr(self, self._last_fitted):
+            fields["_seeds"] = ReaderSeeds.of(next(iter(self.readers_.values())))
+            for name, bank in self.banks_:
+                if bank.learn:
+                    raise TypeError(f"banks_[{name!r}] learns, which cannot be saved; pickle it.")
+        return fields
+
+    @classmethod
+    def _of_saved_fields(cls, values: dict[str, Any]) -> Self:
+        """Return the regressor, with readers in place of seeds."""
+        if (seeds := values.get("readers")) is not None:
+            check_type("readers", seeds, ReaderSeeds)
+            values = values | {"readers": seeds.make()}
+        return super()._of_saved_fields(values)
+
+    def _check_fitted(self) -> None:
+        """Raise ValueError unless fitted attributes, from a file, fit together."""
+        check_columns(vars(self))
+        truth = EvaluatedMotifs(self.X_train_, self.y_train_, self.sample_weight_train_)
+        check_truth(self.motif_space_, truth)
+        check_blocks(self.motif_space_, self.banks_, self._blocks, len(truth.y))
+        check_array("_fold", self._fold, (len(truth.y),), np.int64)
+        if self._fold.min() < -1 or self._fold.max() >= len(truth.y):
+            raise ValueError("_fold has other folds than motifs can be in.")
+        seeds = self._seeds
+        del self._seeds
+        check_type("_seeds", seeds, ReaderSeeds)
+        self._validate_names([name for name, _ in [*self.banks_, *seeds.make()]])
+        self._fit_readers(seeds.make())
 
     def _blocks_without(self, seen: Mask) -> list[NDArray[np.float64]]:
         """Return features of all motifs that depend on no other losses than those seen."""

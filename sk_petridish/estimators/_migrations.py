@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 """Format of the files that are written; it grows when older versions cannot read them."""
 
 
@@ -24,8 +24,9 @@ def migrate(node: Any, written: int) -> Any:
     JSON value
         The same in the format of today.
     """
-    for step in _STEPS[written - 1 :]:
-        node = _walk(node, step)
+    for former, step in _STEPS.items():
+        if written <= former:
+            node = _walk(node, step)
     return node
 
 
@@ -89,5 +90,6 @@ def _ensemble(name: str, regressor: dict[str, Any]) -> dict[str, Any]:
     return {"tuple": [name, {"class": "DishEnsemble", "fields": ensemble}]}
 
 
-# The first turns format 1 into format 2.
-_STEPS: list[Callable[[str, dict[str, Any]], dict[str, Any]]] = [_from_1_to_2]
+# By the format that they turn into the next. That of 2 differs from today's in what stands
+# around the estimator only, which whoever reads the file takes off.
+_STEPS: dict[int, Callable[[str, dict[str, Any]], dict[str, Any]]] = {1: _from_1_to_2}

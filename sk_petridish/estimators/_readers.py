@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +17,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 
 Reader = tuple[str, RegressorMixin]
+_STATE = "random_state"
 
 
 def make_readers(random_state: int | np.random.RandomState | None) -> list[Reader]:
@@ -42,6 +45,72 @@ def make_readers(random_state: int | np.random.RandomState | None) -> list[Reade
         ("trees", trees),
         ("process", OnStandardised(process)),
     ]
+
+
+class ReaderSeeds(NamedTuple):
+    """The readers of :func:`make_readers`, each with its own random state.
+
+    Parameters
+    ----------
+    trees, process : int or None
+        Random states of the trees and of the Gaussian process.
+    """
+
+    trees: int | None = None
+    process: int | None = None
+
+    @classmethod
+    def of(cls, readers: Sequence[Reader]) -> ReaderSeeds:
+        """Return the seeds with which :meth:`make` makes readers.
+
+        Parameters
+        ----------
+        readers : sequence of (str, regressor) tuples
+            Any readers, fitted or not.
+
+        Returns
+        -------
+        ReaderSeeds
+            A random state that is no integer becomes None.
+
+        Raises
+        ------
+        TypeError
+            If they are others than those of :func:`make_readers`.
+        """
+        states = [_random_state(reader) for _, reader in readers]
+        ours = [(name, clone(reader)) for name, reader in readers]
+        for _, reader in ours:
+            _set_random_state(reader, None)
+        # Parameters are compared as scikit-learn shows them: kernels do not compare otherwise.
+        if repr(ours) != repr(make_readers(None)):
+            raise TypeError(f"Readers other than those recommended cannot be saved: {readers!r}.")
+        _, trees, process = (state if isinstance(state, int) else None for state in states)
+        return cls(trees, process)
+
+    def make(self) -> list[Reader]:
+        """Return the readers, unfitted.
+
+        Returns
+        -------
+        list of (str, regressor) tuples
+            As :func:`make_readers` returns them.
+        """
+        readers = make_readers(None)
+        for (_, reader), seed in zip(readers, (None, *self), strict=True):
+            _set_random_state(reader, seed)
+        return readers
+
+
+def _random_state(reader: RegressorMixin) -> int | np.random.RandomState | None:
+    """Return the one random state of a reader, if it has any."""
+    states = [value for name, value in reader.get_params().items() if name.endswith(_STATE)]
+    return states[0] if states else None
+
+
+def _set_random_state(reader: RegressorMixin, seed: int | None) -> None:
+    names = [name for name in reader.get_params() if name.endswith(_STATE)]
+    reader.set_params(**dict.fromkeys(names, seed))
 
 
 class OnStandardised(RegressorMixin, BaseEstimator):

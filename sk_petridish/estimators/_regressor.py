@@ -34,6 +34,16 @@ from ._evaluated_motifs import (
     validate_weights,
 )
 from ._fit import FitData, FitResult
+from ._fitted_checks import (
+    check_array,
+    check_columns,
+    check_curve,
+    check_dishes,
+    check_scale,
+    check_spread,
+    check_truth,
+    check_type,
+)
 from ._parameters import (
     DishParameters,
     dish_settings,
@@ -427,6 +437,30 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         """Show the motif space below the parameters."""
         space = getattr(self, "motif_space_", self.motif_space) or SigmoidSlope()
         return VisualBlock("serial", [space], names=["motif space"])
+
+    def _check_fitted(self) -> None:
+        """Raise ValueError unless fitted attributes, from a file, fit together."""
+        check_columns(vars(self))
+        truth = EvaluatedMotifs(self.X_train_, self.y_train_, self.sample_weight_train_)
+        check_truth(self.motif_space_, truth)
+        ensemble = DishEnsemble(self.dishes_, engine_options(self))
+        check_dishes(ensemble, self.motif_space_, truth.X)
+        n_dishes, n_motifs = len(self.dishes_), len(truth.y)
+        check_array("left_out_", self.left_out_, (n_dishes, n_motifs), np.bool_)
+        check_scale(self._loss_scale, truth, self.left_out_)
+        check_spread(self._spread, self._loss_scale)
+        if self.oob_prediction_ is not None:
+            check_array("oob_prediction_", self.oob_prediction_, (n_motifs,), finite=False)
+        check_curve("loss_curve_", self.loss_curve_)
+        if self.validation_scores_ is not None:
+            check_curve("validation_scores_", self.validation_scores_)
+        check_type("engine_", self.engine_, str)
+        n_converged = sum(dish.converged for dish in self.dishes_)
+        if (self.n_converged_, self.n_iter_) != (n_converged, len(self.loss_curve_)):
+            raise ValueError(
+                f"n_converged_={self.n_converged_} and n_iter_={self.n_iter_} are not those of "
+                f"dishes_, {n_converged}, and loss_curve_, {len(self.loss_curve_)}."
+            )
 
     def _validate(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, goes_on: bool

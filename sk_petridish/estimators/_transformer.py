@@ -37,6 +37,7 @@ from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
 
 from ._callbacks import FitHooks
 from ._evaluated_motifs import validate_weights
+from ._fitted_checks import check_columns, check_dishes, check_type
 from ._parameters import draw_ensemble, engine_options, shared_space
 from ._persistence import SavedEstimator
 from ._regressor import PetriDishRegressor
@@ -379,6 +380,22 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
             (name, PetriDishRegressor(**settings))
             for name, settings in space.recommended("bank").items()
         ]
+
+    def _check_fitted(self) -> None:
+        """Raise ValueError unless fitted attributes, from a file, fit together."""
+        check_columns(vars(self))
+        self._check_curves()
+        check_type("dishes_", self.dishes_, list)
+        self._validate_names([name for name, _ in self.dishes_])
+        for name, ensemble in self.dishes_:
+            check_type("A name in dishes_", name, str)
+            check_type(f"dishes_[{name!r}]", ensemble, DishEnsemble)
+            check_dishes(ensemble, self.motif_space_, np.empty((0, self.n_features_in_)))
+            self._steps(ensemble)
+        if not self.dishes_:
+            raise ValueError("dishes_ is empty.")
+        if self.dishes is not None:
+            self._named()
 
     def _space(self, n_features: int) -> MotifSpace:
         """Return the motif space: the one that was given, or that of the dishes."""

@@ -41,6 +41,11 @@ def check_arguments(network: FusedNetwork, dishes: DishBatch, checkpoints: Seque
         if n_samples % n_batches:
             raise ValueError(f"{n_samples} samples do not make {n_batches} equal mini-batches.")
         _check_axes(f"x_{part}", x, (len(dishes.seeds), n_samples, widths.n_inputs), network)
+        if tuple(x.shape[2:-1]) != tuple(dishes.settings.sample_shape):
+            raise ValueError(
+                f"x_{part} has shape {tuple(x.shape)}, but a sample must have the axes "
+                f"{dishes.settings.sample_shape} between samples and units."
+            )
         _check_axes(f"y_{part}", y, (len(dishes.seeds), n_samples, widths.n_outputs), network)
     # Kernels record at one checkpoint after another: one that never comes would leave all
     # later ones unwritten.
