@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sk_petridish._compat._sklearn import Interval, StrOptions
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, check_fields
 from sk_petridish.blueprints import SampleShape, Widths
 from sk_petridish.tasks import SampleSpec, Task
 
-from ._fields import Constraints, check_fields, check_sizes
 from ._initial_weights import DrawnOnce, InitialWeights
 from ._inner_loop import InnerLoop
+from ._sizes import check_sizes
 from ._statistic import STATISTICS, Statistic
 
 Array = NDArray[np.float64]
@@ -27,19 +29,6 @@ Array = NDArray[np.float64]
 SAMPLES = ("x_train", "y_train", "x_valid", "y_valid")
 # Marks the seed sequence of synthetic data; initial weights have keys of three.
 _DATA_KEY = 0
-
-_CONSTRAINTS: Constraints = {
-    "widths": [Widths],
-    "n_synthetic": [Interval(Integral, 1, None, closed="left")],
-    "task": [Task],
-    "validation_data": [StrOptions({"copy", "separate"})],
-    "learn_labels": ["boolean"],
-    "initial_weights": [InitialWeights],
-    "inner": [InnerLoop],
-    "statistic": [StrOptions(set(STATISTICS))],
-    "sample_shape": [tuple],
-    "output_shape": [tuple, None],
-}
 
 
 @dataclass(frozen=True)
@@ -77,6 +66,19 @@ class DishSettings:
         If a field is none of these.
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "widths": [Widths],
+        "n_synthetic": [integers(1)],
+        "task": [Task],
+        "validation_data": [StrOptions({"copy", "separate"})],
+        "learn_labels": ["boolean"],
+        "initial_weights": [InitialWeights],
+        "inner": [InnerLoop],
+        "statistic": [StrOptions(set(STATISTICS))],
+        "sample_shape": [tuple],
+        "output_shape": [tuple, None],
+    }
+
     widths: Widths
     n_synthetic: int
     task: Task
@@ -90,7 +92,7 @@ class DishSettings:
 
     def __post_init__(self) -> None:
         """Refuse values that are none, or do not go together."""
-        check_fields(self, _CONSTRAINTS)
+        check_fields(self)
         check_sizes("widths", self.widths)
         check_sizes("sample_shape", self.sample_shape)
         check_sizes("output_shape", self.output_shape or ())

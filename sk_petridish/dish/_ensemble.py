@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Integral
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from joblib import effective_n_jobs
 from skorch.callbacks import Callback
 
+from sk_petridish._compat._constraints import job_counts
 from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, check_fields
 from sk_petridish.blueprints import NetworkSpec, SampleShape
 
 from ._dish import Array, Dish, DishSettings, draw_dish
-from ._fields import Constraints, check_fields
 from ._measure import measure_curves, measure_motifs
 from ._outer_loop import OuterLoop, OuterLoopData, OuterLoopResult, learn
 from ._zero_cost import zero_cost
 from .engines import AUTO, ENGINE_NAMES, Engine, choose_engine
-
-_CONSTRAINTS: Constraints = {
-    # As live: an engine of the user's own may come later.
-    "name": [StrOptions(ENGINE_NAMES)],
-    "dtype": [StrOptions({"float64", "float32"})],
-    "device": [str],
-    "n_jobs": [Integral, None],
-}
 
 
 @dataclass(frozen=True)
@@ -53,6 +45,14 @@ class EngineOptions:
         If a field is none of these.
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        # As live: an engine of the user's own may come later.
+        "name": [StrOptions(ENGINE_NAMES)],
+        "dtype": [StrOptions({"float64", "float32"})],
+        "device": [str],
+        "n_jobs": job_counts(),
+    }
+
     name: str = AUTO
     dtype: Literal["float64", "float32"] = "float64"
     device: str = "cpu"
@@ -60,7 +60,7 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are none."""
-        check_fields(self, _CONSTRAINTS)
+        check_fields(self)
 
     @property
     def precision(self) -> torch.dtype:

@@ -6,21 +6,15 @@ import zlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from numbers import Real
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_petridish._compat._sklearn import Interval, StrOptions
-
-from ._fields import Constraints, check_fields
-
-_CONSTRAINTS: Constraints = {
-    "init": [StrOptions({"normal", "fan_in"})],
-    "scale": [Interval(Real, 0, None, closed="left")],
-}
+from sk_petridish._compat._constraints import reals
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, check_fields
 
 
 @dataclass(frozen=True)
@@ -45,12 +39,17 @@ class InitialWeights:
         If a field is none of these.
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "init": [StrOptions({"normal", "fan_in"})],
+        "scale": [reals(0, closed="left")],
+    }
+
     init: Literal["normal", "fan_in"]
     scale: float
 
     def __post_init__(self) -> None:
         """Refuse values that are none."""
-        check_fields(self, _CONSTRAINTS)
+        check_fields(self)
 
     def draw(
         self, seed: int, key: int, role: str, shape: tuple[int, ...], fan_in: int

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from sk_petridish._compat._sklearn import Interval, StrOptions
+from sk_petridish._compat._constraints import integers, reals
+from sk_petridish._compat._sklearn import StrOptions
+from sk_petridish._compat._validation import Constraints, check_fields
 
-from ._fields import Constraints, check_fields
 from ._inner_loss import INNER_LOSSES, InnerLoss
 
 # Forty times the paper's: a dish is a short experiment, and one that comes from a file must
 # end within bounded time.
 MAX_STEPS = 10_000
-
-_CONSTRAINTS: Constraints = {
-    "steps": [Interval(Integral, 0, MAX_STEPS, closed="both")],
-    "lr": [Interval(Real, 0, None, closed="neither")],
-    "l2": [Interval(Real, 0, None, closed="left")],
-    "optimizer": [StrOptions({"adam", "sgd"})],
-    "loss": [StrOptions(set(INNER_LOSSES))],
-    "n_batches": [Interval(Integral, 1, None, closed="left")],
-}
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 # Under Adam's square root, whose derivative at zero is infinite: a weight without
@@ -72,6 +63,15 @@ class InnerLoop:
         If a field is none of these.
     """
 
+    _parameter_constraints: ClassVar[Constraints] = {
+        "steps": [integers(0, MAX_STEPS)],
+        "lr": [reals(0)],
+        "l2": [reals(0, closed="left")],
+        "optimizer": [StrOptions({"adam", "sgd"})],
+        "loss": [StrOptions(set(INNER_LOSSES))],
+        "n_batches": [integers(1)],
+    }
+
     steps: int
     lr: float
     l2: float
@@ -81,7 +81,7 @@ class InnerLoop:
 
     def __post_init__(self) -> None:
         """Refuse values that are none."""
-        check_fields(self, _CONSTRAINTS)
+        check_fields(self)
 
     @property
     def loss_function(self) -> InnerLoss:

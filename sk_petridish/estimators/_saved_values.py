@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Self
 
 import joblib
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sk_petridish import dish, motifs, tasks
+from sk_petridish._compat._torch import has_device
 from sk_petridish.blueprints import Widths
 from sk_petridish.motifs import MotifSpace
 from sk_petridish.tasks import Task
@@ -281,16 +281,8 @@ def _check_sizes(value: Any) -> None:
 def _at_home(values: dict[str, Any]) -> dict[str, Any]:
     """Replace a device and processors that this machine has not."""
     values = dict(values)
-    if isinstance(device := values.get("device"), str) and not _is_there(device):
+    if isinstance(device := values.get("device"), str) and not has_device(device):
         values["device"] = "cpu"
     if isinstance(n_jobs := values.get("n_jobs"), int):
         values["n_jobs"] = min(n_jobs, joblib.cpu_count())
     return values
-
-
-def _is_there(device: str) -> bool:
-    try:
-        torch.zeros(1, device=device).item()
-    except Exception:  # torch raises one or another, without a driver or for what is no device
-        return False
-    return True
