@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
+from sk_petridish._compat._losses import validate_losses, validate_weights
 from sk_petridish._compat._sklearn import BaseComposition, Interval, VisualBlock, fit_context
 from sk_petridish.motifs import Motifs, MotifSpace
 
@@ -22,8 +23,6 @@ from ._evaluated_motifs import (
     LossScale,
     check_several,
     join_equal_rows,
-    validate_losses,
-    validate_weights,
 )
 from ._parameters import shared_space
 from ._readers import Reader, make_readers

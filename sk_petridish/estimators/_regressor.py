@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from sk_petridish._compat._losses import limit_outliers, validate_losses, validate_weights
 from sk_petridish._compat._sklearn import VisualBlock, fit_context
 from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.dish import (
@@ -30,8 +31,6 @@ from ._evaluated_motifs import (
     LossScale,
     check_ordering,
     join_repeats,
-    validate_losses,
-    validate_weights,
 )
 from ._fit import FitData, FitResult
 from ._parameters import (
@@ -441,6 +440,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     def _learn(self, evaluated: EvaluatedMotifs, *, goes_on: bool) -> PetriDishRegressor:
         """Learn from motifs with losses, anew or from the dishes that there are."""
         truth = join_repeats(self.motif_space_, evaluated)
+        truth = truth._replace(y=limit_outliers(truth.y))
         check_ordering(truth.y)
         blueprints = self.motif_space_.blueprints(truth.X)
         settings = dish_settings(self, self.motif_space_, blueprints[0])

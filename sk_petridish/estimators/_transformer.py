@@ -15,6 +15,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sk_petridish._compat._losses import validate_weights
 from sk_petridish._compat._sklearn import (
     BaseComposition,
     HasMethods,
@@ -28,7 +29,6 @@ from sk_petridish.dish import ZERO_COST, Curves, DishEnsemble
 from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
 
 from ._callbacks import FitHooks
-from ._evaluated_motifs import validate_weights
 from ._parameters import draw_ensemble, engine_options, shared_space
 from ._persistence import SavedEstimator
 from ._regressor import PetriDishRegressor
