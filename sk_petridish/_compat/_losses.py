@@ -52,9 +52,11 @@ def validate_losses(y: ArrayLike | None, n_motifs: int, estimator: BaseEstimator
         name = type(estimator).__name__
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
     try:
-        losses: Floats = check_array(
-            column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y"
-        )
+        # scikit-learn adds all up to see whether they are finite, and then looks more closely.
+        with np.errstate(invalid="ignore", over="ignore"):
+            losses: Floats = check_array(
+                column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y"
+            )
     except (OverflowError, TypeError, ValueError) as error:
         raise ValueError(
             f"{error}\ny holds one finite ground-truth loss a motif; leave out motifs whose "
