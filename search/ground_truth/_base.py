@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
@@ -16,7 +16,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from sk_petridish._compat._validation import ValidatedParameters, integers, validated
+from sk_petridish._compat._constraints import integers
+from sk_petridish._compat._validation import Constraints, ValidatedParameters, validated
 from sk_petridish.blueprints import Blueprint, NetworkSpec
 from sk_petridish.motifs import MotifSpace
 
@@ -119,7 +120,7 @@ class TrainedGroundTruth(ValidatedParameters, ABC):
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
     _version: ClassVar[int] = 1
     _irrelevant: ClassVar[frozenset[str]] = frozenset()
-    _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[Constraints] = {
         "motif_space": [MotifSpace, None],
         "n_epochs": [integers(1)],
         "checkpoint_dir": [str, os.PathLike, None],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -13,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 from torch import Generator, Tensor
 
+from sk_petridish._compat._constraints import integers, reals
 from sk_petridish._compat._sklearn import StrOptions
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish._compat._validation import integers, reals, validated
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import Blueprint, NetworkSpec
 from sk_petridish.datasets import limit_vocabulary, load_penn_treebank
 from sk_petridish.motifs import MotifSpace, RecurrentCell
@@ -171,7 +171,7 @@ class LanguageModelGroundTruth(TrainedGroundTruth):
     }
 
     _irrelevant: ClassVar[frozenset[str]] = frozenset({"corpus", "test_batch_size", "split"})
-    _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[Constraints] = {
         **TrainedGroundTruth._parameter_constraints,
         "corpus": [dict, None],
         "n_words": [integers(2), None],

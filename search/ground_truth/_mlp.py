@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from sk_petridish._compat._validation import integers, reals, validated
+from sk_petridish._compat._constraints import integers, reals
+from sk_petridish._compat._validation import Constraints, validated
 from sk_petridish.blueprints import NetworkSpec
 from sk_petridish.datasets import load_mnist
 from sk_petridish.motifs import MotifSpace, SigmoidSlope
@@ -99,7 +100,7 @@ class MLPGroundTruth(TrainedGroundTruth):
         "paper": {},
         "laptop": {"n_epochs": 5},
     }
-    _parameter_constraints: ClassVar[Mapping[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[Constraints] = {
         **TrainedGroundTruth._parameter_constraints,
         "n_runs": [integers(1)],
         "n_hidden": [integers(1)],
