@@ -99,8 +99,16 @@ class LanguageModelGroundTruth(TrainedGroundTruth):
     data_home : str or path-like, default=None
         See :func:`~sk_petridish.datasets.load_penn_treebank`.
 
+    Attributes
+    ----------
+    presets : dict of str to dict
+        ``"paper"``: the published training, 27 million weights and 600 epochs, for a GPU.
+        ``"laptop"``: 64 units and 100,000 words in a vocabulary of 2,000, for one core and some
+        twenty seconds.
+
     See Also
     --------
+    TrainedGroundTruth : What ground truths that train have in common.
     MLPGroundTruth : That of experiment 4.1.
     sk_petridish.motifs.RecurrentCell : The motifs of the paper's experiment.
 
@@ -277,6 +285,11 @@ class LanguageModelGroundTruth(TrainedGroundTruth):
             If the Penn Treebank is nowhere.
         optuna.TrialPruned
             If the trial's pruner ends the evaluation early.
+
+        Warns
+        -----
+        RuntimeWarning
+            If a checkpoint is damaged, or cannot be written.
         """
         with one_torch_thread():
             return super().__call__(row, trial)

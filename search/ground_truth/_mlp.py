@@ -78,8 +78,15 @@ class MLPGroundTruth(TrainedGroundTruth):
     data_home : str or path-like, default=None
         See :func:`~sk_petridish.datasets.load_mnist`.
 
+    Attributes
+    ----------
+    presets : dict of str to dict
+        ``"paper"``: the published training, as the defaults have it. ``"laptop"``: a tenth of its
+        epochs.
+
     See Also
     --------
+    TrainedGroundTruth : What ground truths that train have in common.
     sk_petridish.datasets.load_sigmoid_slopes : What it measured.
 
     References
@@ -94,6 +101,8 @@ class MLPGroundTruth(TrainedGroundTruth):
     >>> ground_truth = MLPGroundTruth(n_epochs=1)
     >>> ground_truth([0.23])  # doctest: +SKIP
     0.0533
+    >>> MLPGroundTruth.preset("laptop").n_epochs
+    5
     """
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
