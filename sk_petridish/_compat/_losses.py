@@ -92,7 +92,9 @@ def check_range(losses: Floats, name: str) -> None:
         )
 
 
-def validate_weights(sample_weight: ArrayLike | None, X: NDArray[np.float64]) -> Floats:
+def validate_weights(
+    sample_weight: ArrayLike | None, X: NDArray[np.float64], *, all_zero: bool = False
+) -> Floats:
     """Check sample weights; they count as repetitions of rows.
 
     Parameters
@@ -101,6 +103,8 @@ def validate_weights(sample_weight: ArrayLike | None, X: NDArray[np.float64]) ->
         Weights; ``None`` is 1 for all.
     X : ndarray of shape (n_samples, n_features)
         Rows.
+    all_zero : bool, default=False
+        Whether no row needs to count.
 
     Returns
     -------
@@ -111,15 +115,17 @@ def validate_weights(sample_weight: ArrayLike | None, X: NDArray[np.float64]) ->
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, or all are zero.
+        If a weight is negative or not finite, or all are zero and must not be.
     """
     weights: Floats = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        sample_weight,
+        X,
+        dtype=np.float64,
+        ensure_non_negative=True,
+        allow_all_zero_weights=all_zero,
     )
-    if not weights.any():
-        raise ValueError("sample_weight is zero for all rows; one at least must count.")
     largest = weights.max()
-    if not _ORDINARY_WEIGHTS[0] <= largest <= _ORDINARY_WEIGHTS[1]:
+    if largest and not _ORDINARY_WEIGHTS[0] <= largest <= _ORDINARY_WEIGHTS[1]:
         weights = weights / largest
     return np.where(weights < _NEGLIGIBLE * weights.max(), 0.0, weights)
 

@@ -91,10 +91,10 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
 
     Notes
     -----
-    Rows that are equal are joined: their loss is averaged, their weights are added. Of
-    these only the ratios matter, so that weights may be inverse variances. Rows that are
-    the same motif in another notation are measured alike and stay apart, but are always in
-    the same fold.
+    Rows that are equal are joined: their loss is averaged, their weights are added. The order
+    of rows does not matter. Of the weights only the ratios count, so that they may be inverse
+    variances. Rows that are the same motif in another notation are measured alike and stay
+    apart, but are always in the same fold.
 
     A prediction's standard deviation is the spread over readers, in units of the loss,
     calibrated on out-of-fold errors. For these the readers are fitted ``n_folds`` times
@@ -178,7 +178,8 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition):
         Raises
         ------
         ValueError
-            If a row is no motif, a loss is not finite, a weight is negative, there are
+            If a row is no motif, a loss is not finite or beyond 1e303, losses differ by less
+            than 1e-303, a weight is negative or not finite, or all are zero, there are
             fewer than two different motifs, names are not unique, or a reader takes no
             weights and there are some.
         TypeError

@@ -187,7 +187,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     X_train_ : ndarray of shape (n_motifs, n_features)
         Different motifs that dishes learned from.
     y_train_ : ndarray of shape (n_motifs,)
-        Their losses.
+        Their losses, those far off brought nearer.
     sample_weight_train_ : ndarray of shape (n_motifs,)
         How often each counted.
     left_out_ : ndarray of shape (n_dishes, n_motifs), bool
@@ -293,7 +293,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
             rows that are the same motif are averaged.
         sample_weight : array-like of shape (n_motifs,), default=None
             How often each row counts; 2 is as good as giving it twice, 0 as leaving it
-            out.
+            out, and so is less than 1e-20 of the largest.
 
         Returns
         -------
@@ -303,10 +303,11 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         Raises
         ------
         ValueError
-            If a row is no motif, a loss is not finite, there are fewer than two
-            different motifs, all have the same loss, ``n_batches`` does not divide
-            ``n_synthetic``, ``early_stopping`` leaves too few motifs, ``warm_start``
-            meets dishes of another shape, or a callback cannot work in an outer loop.
+            If a row is no motif, a loss is not finite or beyond 1e303, losses differ by less
+            than 1e-303, a weight cannot be, there are fewer than two different motifs, all have
+            the same loss, ``n_batches`` does not divide ``n_synthetic``, ``early_stopping``
+            leaves too few motifs, ``warm_start`` meets dishes of another shape, or a callback
+            cannot work in an outer loop.
         KeyboardInterrupt
             If the user presses Ctrl-C.
 
@@ -315,7 +316,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         ConvergenceWarning
             If no dish converged; predictions use all of them then.
         RuntimeWarning
-            If the inner training of a motif diverged.
+            If the inner training of a motif diverged, or losses are so far off that floats
+            cannot tell the others apart beside them; they are learned as nearer ones, in the
+            same order.
         """
         goes_on = self.warm_start and hasattr(self, "dishes_")
         if hasattr(self, "dishes_") and not goes_on:
@@ -362,7 +365,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         ConvergenceWarning
             If no dish converged; predictions use all of them then.
         RuntimeWarning
-            If the inner training of a motif diverged.
+            If the inner training of a motif diverged, or losses are so far off that floats
+            cannot tell the others apart beside them; they are learned as nearer ones, in the
+            same order.
         """
         goes_on = hasattr(self, "dishes_")
         evaluated = self._validate(X, y, sample_weight, goes_on=goes_on)

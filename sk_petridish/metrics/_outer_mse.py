@@ -68,7 +68,7 @@ def outer_mse(
     measured, predicted = check_losses(y_true, y_pred)
     weights = np.ones_like(measured)
     if sample_weight is not None:
-        weights = validate_weights(sample_weight, measured[:, None])
+        weights = validate_weights(sample_weight, measured[:, None], all_zero=True)
     counts = weights > 0
     measured, predicted, weights = measured[counts], predicted[counts], weights[counts]
     correlation = without_order(measured, predicted)
