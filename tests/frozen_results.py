@@ -1,9 +1,9 @@
 """What the library computed before its insides were last rearranged.
 
 ``python tests/frozen_results.py --record`` computes every case and keeps it in
-``tests/fixtures/frozen_results.npz``; without the option it prints how far today's
-results are from those kept. Record anew only where a change of results is wanted, and
-say so in the changelog. Cases use public names only.
+``tests/fixtures/frozen_results.npz``, with ``--only`` beside the others; without the option
+it prints how far today's results are from those kept. Record anew only where a change of
+results is wanted, and say so in the changelog. Cases use public names only.
 
 On a processor that rounds otherwise, numbers differ a little, and choices that depend on
 them (a candidate, a trial) may differ altogether: :func:`rounding` tells such processors
@@ -303,8 +303,10 @@ def main() -> None:
     options = parser.parse_args()
     chosen = {name: case for name, case in cases().items() if options.only in name}
     if options.record:
+        with np.load(FILE) as kept:
+            others = {name: kept[name] for name in cases() if name not in chosen}
         results = {name: compute(case) for name, case in chosen.items()}
-        np.savez_compressed(FILE, rounding=rounding(), **results)
+        np.savez_compressed(FILE, rounding=rounding(), **others, **results)
         return
     with np.load(FILE) as kept:
         differences = {

@@ -42,10 +42,10 @@ def test_it_is_the_network_that_torch_would_train(digits):
     """Known answer: nn.Sequential with the same start, trained the ordinary way."""
     ground_truth = MLPGroundTruth(n_epochs=1, n_hidden=8, random_state=3)
     (evaluations,) = ground_truth.train([0.7])
-    x, y, x_valid, y_valid = ground_truth._images
-    generator = torch.Generator().manual_seed(3)
-    _, start = ground_truth._initial_networks([0.7], [generator])
-    w = [weight.detach()[0] for weight in start.values()]
+    start = ground_truth._resume([0.7]).training
+    x, y, x_valid, y_valid = start.images
+    (generator,) = start.generators
+    w = [weight.detach()[0] for weight in start.weights.values()]
     assert torch.cat([weight.ravel() for weight in w]).std().item() == pytest.approx(1.0, abs=0.1)
     layers = [torch.nn.Linear(64, 8), torch.nn.Linear(8, 8), torch.nn.Linear(8, 10)]
     for layer, weight, bias in zip(layers, w[::2], w[1::2], strict=True):
@@ -91,9 +91,9 @@ def test_it_travels_without_its_images(digits):
 
 
 def test_training_nothing_is_an_error_and_no_nan(digits):
-    for nothing in ({"n_epochs": 0}, {"n_runs": 0}):
-        with pytest.raises(ValueError, match="Nothing to train"):
-            MLPGroundTruth(**nothing)([0.5])
+    for name in ("n_epochs", "n_runs", "n_hidden", "batch_size"):
+        with pytest.raises(ValueError, match=f"'{name}' parameter of MLPGroundTruth must be"):
+            MLPGroundTruth(**{name: 0})
 
 
 def test_the_global_generator_is_left_alone(digits):

@@ -367,7 +367,7 @@ def test_training_that_diverges_comes_back_to_the_best(small):
     ground_truth = small(lr=1e30, clip=1e30)
     n_words = len(ground_truth.corpus.vocabulary)
     assert ground_truth(CELL) == pytest.approx(math.log(n_words), abs=0.02)
-    training = small()._training(CELL)
+    training = small()._resume(CELL).training
     trainer = training.trainer
     first = trainer.epoch(training.train, training.valid)
     with torch.no_grad():
@@ -444,7 +444,7 @@ def test_the_test_split_is_that_of_the_best_weights(small, monkeypatch):
 
     monkeypatch.setattr(Trainer, "epoch", epoch)
     tested = small(split="test")(CELL)
-    training = small()._training(CELL)
+    training = small()._resume(CELL).training
     for _ in range(3):
         real(training.trainer, training.train, training.valid)
     training.trainer.go_back_to_best()
@@ -500,7 +500,7 @@ def test_a_killed_training_goes_on_after_its_last_epoch(text_file, tmp_path, mon
 
 
 def test_an_average_goes_on_from_a_checkpoint(small, tmp_path):
-    training = small(lr=30.0, hidden_dropout=0.1)._training(CELL)
+    training = small(lr=30.0, hidden_dropout=0.1)._resume(CELL).training
     trainer = training.trainer
     for _ in range(20):
         trainer.epoch(training.train, training.valid)
@@ -509,7 +509,7 @@ def test_an_average_goes_on_from_a_checkpoint(small, tmp_path):
     trainer.epoch(training.train, training.valid)
     assert trainer.average.n_averaged > 0
     save_checkpoint(tmp_path / "one.pt", trainer.state_dict())
-    other = small(lr=30.0, hidden_dropout=0.1)._training(CELL).trainer
+    other = small(lr=30.0, hidden_dropout=0.1)._resume(CELL).training.trainer
     other.load_state_dict(load_checkpoint(tmp_path / "one.pt"))
     losses = [one.epoch(training.train, training.valid) for one in (trainer, other)]
     assert losses[0] == losses[1]
@@ -550,31 +550,6 @@ def test_a_trial_is_told_the_epochs_of_before(small, tmp_path):
     assert list(study.trials[0].intermediate_values) == [0, 1, 2]
 
 
-def test_a_damaged_checkpoint_is_refused(small, tmp_path):
-    small(checkpoint_dir=tmp_path)(CELL)
-    (path,) = tmp_path.glob("*.pt")
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ValueError, match="Delete it to start anew"):
-        small(checkpoint_dir=tmp_path)(CELL)
-    # One that cannot be read at the moment is not damaged.
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(OSError, match="directory"):
-        small(checkpoint_dir=tmp_path)(CELL)
-
-
-def test_nothing_is_left_of_a_checkpoint_that_cannot_be_written(small, tmp_path, monkeypatch):
-    ground_truth = small(checkpoint_dir=tmp_path, n_epochs=1)
-
-    def full(state, file):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match="No space left"):
-        ground_truth(CELL)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_it_travels_without_the_text_that_it_has_read(small, tmp_path, monkeypatch):
     folder = tmp_path / "ptb"
     folder.mkdir()
@@ -588,7 +563,7 @@ def test_it_travels_without_the_text_that_it_has_read(small, tmp_path, monkeypat
     # It is read once, until a parameter changes.
     monkeypatch.setattr(_language_model, "load_penn_treebank", None)
     assert ground_truth(CELL) == loss
-    ground_truth.n_words = 3
+    ground_truth.set_params(n_words=3)
     with pytest.raises(TypeError):
         ground_truth(CELL)
 
@@ -634,19 +609,36 @@ def test_motifs_that_are_not_recurrent_are_refused(small, space, row):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n_epochs": 0}, "n_epochs must be at least 1"),
-        ({"hidden_dropout": 1.0}, r"hidden_dropout must be in \[0, 1\)"),
-        ({"split": "train"}, "split must be"),
-        ({"batch_size": 5000}, "too few for 5000 columns"),
-        ({"n_words": 1}, "n_words must be at least 2"),
-        ({"lr": 0.0}, "lr must be positive"),
-        ({"clip": -1.0}, "clip must be positive"),
-        ({"patience": -1}, "patience must be at least 0"),
+        ({"n_epochs": 0}, r"'n_epochs' parameter of LanguageModelGroundTruth must be an int in"),
+        ({"n_epochs": 2.5}, "'n_epochs' parameter"),
+        ({"n_epochs": True}, "'n_epochs' parameter"),
+        ({"hidden_dropout": 1.0}, r"a float in the range \[0.0, 1.0\)"),
+        ({"split": "train"}, "'split' parameter"),
+        ({"n_words": 1}, "'n_words' parameter"),
+        ({"lr": 0.0}, "'lr' parameter"),
+        ({"lr": math.nan}, "'lr' parameter"),
+        ({"l2": "x"}, "'l2' parameter"),
+        ({"clip": -1.0}, "'clip' parameter"),
+        ({"patience": -1}, "'patience' parameter"),
+        ({"random_state": None}, "'random_state' parameter"),
+        ({"motif_space": 5}, "'motif_space' parameter"),
+        ({"checkpoint_dir": 5}, "'checkpoint_dir' parameter"),
+        ({"corpus": Bunch(train=[1])}, r"corpus must be a text .* lacks \['test', 'valid'"),
+        ({"device": "abacus"}, "device='abacus' is no device of torch"),
     ],
 )
-def test_what_cannot_be_is_refused(small, changes, message):
+def test_what_cannot_be_is_refused_at_construction(small, changes, message):
+    space = changes.pop("motif_space", SPACE)
     with pytest.raises(ValueError, match=message):
-        small(**changes)(CELL)
+        small(space, **changes)
+    if "n_epochs" in changes:  # and what is set later, before anything is trained
+        with pytest.raises(ValueError, match=message):
+            small().set_params(**changes)(CELL)
+
+
+def test_too_many_columns_are_refused(small):
+    with pytest.raises(ValueError, match="too few for 5000 columns"):
+        small(batch_size=5000)(CELL)
 
 
 def test_presets_are_named():

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import numbers
 import os
-from collections.abc import Hashable, Iterator
-from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
 
-import joblib
+import numpy as np
 import optuna
-import torch
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
-from torch import Tensor
+from torch import Generator, Tensor
 
+from sk_petridish._compat._constraints import integers, reals
+from sk_petridish._compat._sklearn import StrOptions
 from sk_petridish._compat._torch import one_torch_thread
-from sk_petridish.blueprints import Blueprint
+from sk_petridish._compat._validation import Constraints, validated
+from sk_petridish.blueprints import Blueprint, NetworkSpec
 from sk_petridish.datasets import limit_vocabulary, load_penn_treebank
 from sk_petridish.motifs import MotifSpace, RecurrentCell
 
-from ._checkpoint import load_checkpoint, save_checkpoint
-from ._epochs import train_on
+from ._base import TrainedGroundTruth
 from ._word_model import Dropouts, WordModel
 from ._word_training import Trainer, TrainingSettings, in_columns
 
-# What a training does not depend on.
-_IRRELEVANT = {
-    "motif_space",
-    "corpus",
-    "test_batch_size",
-    "split",
-    "checkpoint_dir",
-    "device",
-    "data_home",
-    "_read",
-}
+_SHARE = reals(0, 1, closed="left")
+_PARTS = {"train", "valid", "test", "vocabulary"}
 
 
-class LanguageModelGroundTruth(BaseEstimator):
+class LanguageModelGroundTruth(TrainedGroundTruth):
     r"""Loss of a language model around a recurrent motif, by default on Penn Treebank.
 
     The model has an embedding, the motif's own blueprint at full width, and a readout with
@@ -110,8 +99,16 @@ class LanguageModelGroundTruth(BaseEstimator):
     data_home : str or path-like, default=None
         See :func:`~sk_petridish.datasets.load_penn_treebank`.
 
+    Attributes
+    ----------
+    presets : dict of str to dict
+        ``"paper"``: the published training, 27 million weights and 600 epochs, for a GPU.
+        ``"laptop"``: 64 units and 100,000 words in a vocabulary of 2,000, for one core and some
+        twenty seconds.
+
     See Also
     --------
+    TrainedGroundTruth : What ground truths that train have in common.
     MLPGroundTruth : That of experiment 4.1.
     sk_petridish.motifs.RecurrentCell : The motifs of the paper's experiment.
 
@@ -181,6 +178,33 @@ class LanguageModelGroundTruth(BaseEstimator):
         },
     }
 
+    _irrelevant: ClassVar[frozenset[str]] = frozenset({"corpus", "test_batch_size", "split"})
+    _parameter_constraints: ClassVar[Constraints] = {
+        **TrainedGroundTruth._parameter_constraints,
+        "corpus": [dict, None],
+        "n_words": [integers(2), None],
+        "n_tokens": [integers(2), None],
+        "n_hidden": [integers(1)],
+        "batch_size": [integers(1)],
+        "valid_batch_size": [integers(1)],
+        "test_batch_size": [integers(1)],
+        "n_time_steps": [integers(1)],
+        "lr": [reals(0)],
+        "clip": [reals(0, closed="right")],
+        "l2": [reals(0, closed="left")],
+        "word_dropout": [_SHARE],
+        "embedding_dropout": [_SHARE],
+        "input_dropout": [_SHARE],
+        "hidden_dropout": [_SHARE],
+        "output_dropout": [_SHARE],
+        "activation_l2": [reals(0, closed="left")],
+        "temporal_l2": [reals(0, closed="left")],
+        "patience": [integers(0)],
+        "split": [StrOptions({"valid", "test"})],
+        "random_state": [integers(0, 2**63 - 1)],
+    }
+
+    @validated
     def __init__(
         self,
         motif_space: MotifSpace | None = None,
@@ -211,12 +235,13 @@ class LanguageModelGroundTruth(BaseEstimator):
         device: str | None = None,
         data_home: str | os.PathLike[str] | None = None,
     ) -> None:
-        self.motif_space = motif_space
+        super().__init__(
+            motif_space, n_epochs=n_epochs, checkpoint_dir=checkpoint_dir, device=device
+        )
         self.corpus = corpus
         self.n_words = n_words
         self.n_tokens = n_tokens
         self.n_hidden = n_hidden
-        self.n_epochs = n_epochs
         self.batch_size = batch_size
         self.valid_batch_size = valid_batch_size
         self.test_batch_size = test_batch_size
@@ -233,51 +258,8 @@ class LanguageModelGroundTruth(BaseEstimator):
         self.temporal_l2 = temporal_l2
         self.patience = patience
         self.split = split
-        self.checkpoint_dir = checkpoint_dir
         self.random_state = random_state
-        self.device = device
         self.data_home = data_home
-        self._read: tuple[Hashable, Bunch] | None = None
-
-    @classmethod
-    def preset(
-        cls,
-        name: Literal["paper", "laptop"],
-        motif_space: MotifSpace | None = None,
-        **changes: Any,
-    ) -> Self:
-        """Return a ground truth with settings that belong together.
-
-        Parameters
-        ----------
-        name : {"paper", "laptop"}
-            ``"paper"``: the published training, 27 million weights and 600 epochs, for a GPU.
-            ``"laptop"``: 64 units and 100,000 words in a vocabulary of 2,000, for one core
-            and some twenty seconds.
-        motif_space : MotifSpace, default=None
-            See the class.
-        **changes : dict
-            Parameters that are to differ.
-
-        Returns
-        -------
-        LanguageModelGroundTruth
-            The ground truth.
-
-        Raises
-        ------
-        ValueError
-            If there is no such preset.
-
-        Examples
-        --------
-        >>> from sk_petridish.search.ground_truth import LanguageModelGroundTruth
-        >>> LanguageModelGroundTruth.preset("laptop", n_epochs=10).n_hidden
-        64
-        """
-        if name not in cls.presets:
-            raise ValueError(f"There is no preset {name!r}; there are {sorted(cls.presets)}.")
-        return cls(motif_space, **(cls.presets[name] | changes))
 
     def __call__(self, row: ArrayLike, trial: optuna.trial.BaseTrial | None = None) -> float:
         """Train the motif's language model and return its loss.
@@ -303,40 +285,49 @@ class LanguageModelGroundTruth(BaseEstimator):
             If the Penn Treebank is nowhere.
         optuna.TrialPruned
             If the trial's pruner ends the evaluation early.
+
+        Warns
+        -----
+        RuntimeWarning
+            If a checkpoint is damaged, or cannot be written.
         """
         with one_torch_thread():
-            training = self._training(row)
-            train_on(training.losses(), self.n_epochs, trial)
-            if self.split == "valid":
-                return training.trainer.best_loss
-            training.trainer.go_back_to_best()
-            return training.trainer.evaluate(self._columns("test", self.test_batch_size))
+            return super().__call__(row, trial)
 
-    def _training(self, row: ArrayLike) -> _Training:
-        """Build a motif's model, and bring it to where its checkpoint is."""
-        self._check()
-        space = RecurrentCell() if self.motif_space is None else self.motif_space
-        blueprint = space.blueprint(row)
+    def _space(self) -> MotifSpace:
+        return RecurrentCell() if self.motif_space is None else self.motif_space
+
+    def _check_together(self) -> None:
+        """Refuse what is no text, and no device."""
+        super()._check_together()
+        if missing := _PARTS.difference(_PARTS if self.corpus is None else self.corpus):
+            raise ValueError(
+                f"corpus must be a text as load_text returns it; this one lacks {sorted(missing)}."
+            )
+
+    def _data(self) -> _Text:
+        text = load_penn_treebank(self.data_home) if self.corpus is None else self.corpus
+        text = text if self.n_words is None else limit_vocabulary(text, self.n_words)
+        return _Text(
+            text["train"][: self.n_tokens], text["valid"], text["test"], len(text["vocabulary"])
+        )
+
+    def _start(self, blueprint: NetworkSpec, data: _Text) -> _WordTraining:
+        """Build a motif's model."""
         if not isinstance(blueprint, Blueprint):
             raise ValueError(
-                f"{type(space).__name__} gives no blueprints, and a language model needs the "
-                "motif without the readout. Write a ground truth of your own for it."
+                f"{type(self._space()).__name__} gives no blueprints, and a language model needs "
+                "the motif without the readout. Write a ground truth of your own for it."
             )
-        text = self._text()
-        generator = torch.Generator().manual_seed(self.random_state)
-        model = WordModel(
-            blueprint,
-            len(text.vocabulary),
-            self.n_hidden,
-            Dropouts(
-                words=self.word_dropout,
-                embedded=self.embedding_dropout,
-                inputs=self.input_dropout,
-                hidden=self.hidden_dropout,
-                outputs=self.output_dropout,
-            ),
-            generator,
-        ).to(self._device)
+        generator = Generator().manual_seed(self.random_state)
+        dropouts = Dropouts(
+            words=self.word_dropout,
+            embedded=self.embedding_dropout,
+            inputs=self.input_dropout,
+            hidden=self.hidden_dropout,
+            outputs=self.output_dropout,
+        )
+        model = WordModel(blueprint, data.n_words, self.n_hidden, dropouts, generator)
         settings = TrainingSettings(
             lr=self.lr,
             l2=self.l2,
@@ -346,100 +337,56 @@ class LanguageModelGroundTruth(BaseEstimator):
             temporal_l2=self.temporal_l2,
             patience=self.patience,
         )
-        return _Training(
-            Trainer(model, settings, generator),
-            self._columns("train", self.batch_size),
-            self._columns("valid", self.valid_batch_size),
+        return _WordTraining(
+            Trainer(model.to(self._device), settings, generator),
+            in_columns(data.train, self.batch_size).to(self._device),
+            in_columns(data.valid, self.valid_batch_size).to(self._device),
             self.n_epochs,
-            self._checkpoint(blueprint),
         )
 
-    def _check(self) -> None:
-        """Refuse settings that cannot be."""
-        if self.split not in ("valid", "test"):
-            raise ValueError(f"split must be 'valid' or 'test', got {self.split!r}.")
-        for name in (
-            "n_hidden",
-            "n_epochs",
-            "batch_size",
-            "valid_batch_size",
-            "test_batch_size",
-            "n_time_steps",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("lr", "clip"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}.")
-        if self.patience < 0:
-            raise ValueError(f"patience must be at least 0, got {self.patience}.")
-        for name in ("word", "embedding", "input", "hidden", "output"):
-            share = getattr(self, f"{name}_dropout")
-            if not 0 <= share < 1:
-                raise ValueError(f"{name}_dropout must be in [0, 1), got {share}.")
-
-    def _columns(self, part: str, n_columns: int) -> Tensor:
-        stream = self._text()[part]
-        if part == "train":
-            stream = stream[: self.n_tokens]
-        return in_columns(stream, n_columns).to(self._device)
-
-    def _checkpoint(self, blueprint: Blueprint) -> Path | None:
-        """Name the file of a training: whatever determines it is in the name."""
-        if self.checkpoint_dir is None:
-            return None
-        text = self._text()
-        # Of numbers, the value counts and not the type, and of arrays not where they lie.
-        settings = {
-            name: float(value) if isinstance(value, numbers.Real) else value
-            for name, value in self.__getstate__().items()
-            if name not in _IRRELEVANT
-        }
-        determined = (repr(blueprint), settings, text.train, text.valid)
-        name = joblib.hash(determined, coerce_mmap=True)
-        return Path(self.checkpoint_dir) / f"{name}.pt"
-
-    @property
-    def _device(self) -> torch.device:
-        return torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-
-    def _text(self) -> Bunch:
-        """Return the text, read once for the parameters as they are."""
-        wanted = (id(self.corpus), self.n_words, self.data_home)
-        if self._read is None or self._read[0] != wanted:
-            text = load_penn_treebank(self.data_home) if self.corpus is None else self.corpus
-            text = text if self.n_words is None else limit_vocabulary(text, self.n_words)
-            self._read = wanted, text
-        return self._read[1]
-
-    def __getstate__(self) -> dict[str, object]:
-        """Leave the text that was read out of pickles; it is read again where needed."""
-        return vars(self) | {"_read": None}
+    def _loss(self, training: _WordTraining, data: _Text) -> float:
+        trainer = training.trainer
+        if self.split == "valid":
+            return trainer.best_loss
+        trainer.go_back_to_best()
+        return trainer.evaluate(in_columns(data.test, self.test_batch_size).to(self._device))
 
 
-class _Training(NamedTuple):
-    """A training that goes on from its checkpoint."""
+class _Text(NamedTuple):
+    """The words that are read, and how many there are to choose from."""
+
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    test: NDArray[np.int64]
+    n_words: int
+
+
+@dataclass
+class _WordTraining:
+    """The training of a language model on its words."""
 
     trainer: Trainer
     train: Tensor
     valid: Tensor
     n_epochs: int
-    checkpoint: Path | None
 
-    def losses(self) -> Iterator[float]:
-        """Return the validation loss after each epoch, those of before first."""
-        trainer = self.trainer
-        if self.checkpoint is not None:
-            state = load_checkpoint(self.checkpoint)
-            if state is not None:
-                trainer.load_state_dict(state)
-        yield from list(trainer.valid_losses)
-        while len(trainer.valid_losses) < self.n_epochs:
-            loss = trainer.epoch(self.train, self.valid)
-            if self.checkpoint is not None:
-                state = trainer.state_dict()
-                if len(trainer.valid_losses) == self.n_epochs:
-                    # Nothing goes on from there.
-                    state["weights"] = state["best"]
-                save_checkpoint(self.checkpoint, state)
-            yield loss
+    @property
+    def losses(self) -> list[float]:
+        """The validation loss after each epoch."""
+        return self.trainer.valid_losses
+
+    def epoch(self) -> None:
+        """Train for an epoch."""
+        self.trainer.epoch(self.train, self.valid)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that training goes on from."""
+        state = self.trainer.state_dict()
+        if len(self.losses) == self.n_epochs:
+            # Nothing goes on from there.
+            state["weights"] = state["best"]
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.trainer.load_state_dict(state)

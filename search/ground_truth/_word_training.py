@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from ._training import check_tensors
 from ._word_model import State, WordModel
 
 # Windows are half as long in one case of twenty, never shorter than _SHORTEST, nor longer
@@ -213,7 +214,6 @@ class Trainer:
         return {
             "weights": self._weights(),
             "best": self._best,
-            "best_loss": self.best_loss,
             "valid_losses": list(self.valid_losses),
             "generator": self.generator.get_state(),
         }
@@ -225,12 +225,36 @@ class Trainer:
         ----------
         state : dict
             As :meth:`state_dict` gives it.
+
+        Raises
+        ------
+        Exception
+            Of any kind, if it is of no such training. It may be taken over by half then.
         """
+        if state.keys() != self.state_dict().keys():
+            raise ValueError(f"not the state of a language model's training: {list(state)}")
+        losses = list(state["valid_losses"])
+        self.best_loss = _best_of(losses)
+        self.valid_losses = losses
+        for weights in (state["weights"], state["best"]):
+            self._check(weights)
         self._restore(state["weights"])
         self._best = state["best"]
-        self.best_loss = state["best_loss"]
-        self.valid_losses = list(state["valid_losses"])
         self.generator.set_state(state["generator"])
+
+    def _check(self, weights: dict[str, Any]) -> None:
+        """Raise ValueError unless weights are of this model, and finite."""
+        if weights.keys() != {"model", "average"}:
+            raise ValueError(f"not weights and their average: {list(weights)}")
+        for module, tensors in (
+            (self.model, weights["model"]),
+            (AveragedModel(self.model), weights["average"]),
+        ):
+            if module is self.model or tensors is not None:
+                check_tensors(tensors, module.state_dict())
+                # Where training diverges it goes back, so that no other weights are kept.
+                if not all(tensor.isfinite().all() for tensor in tensors.values()):
+                    raise ValueError("weights that are not finite")
 
     def _train(self, words: Tensor) -> bool:
         """Train for an epoch; False if it diverged."""
@@ -312,6 +336,17 @@ def evaluate(model: nn.Module, words: Tensor, n_time_steps: int) -> float:
             logits = outputs.logits.flatten(0, 1)
             total += F.cross_entropy(logits, following.flatten(), reduction="sum").item()
     return total / words[:, 1:].numel()
+
+
+def _best_of(losses: list[float]) -> float:
+    """Return the smallest loss; raise ValueError where no training has such ones."""
+    best = math.inf
+    for loss in losses:
+        # Training comes back from what is not finite, once anything was.
+        if math.isfinite(best) and not math.isfinite(loss):
+            raise ValueError(f"a loss of {loss} after one of {best}")
+        best = loss if loss < best else best
+    return best
 
 
 def _copy(module: nn.Module) -> dict[str, Tensor]:

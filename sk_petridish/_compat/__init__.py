@@ -1,1 +1,1 @@
-"""What reaches into other libraries and the operating system, and nothing else."""
+"""What all rooms share: reaches into other libraries and the system, and checks of what is given."""

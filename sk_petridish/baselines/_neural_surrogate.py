@@ -17,6 +17,12 @@ from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 
 from sk_petridish._compat._constraints import integers, random_states, reals
+from sk_petridish._compat._losses import (
+    canonical_order,
+    limit_outliers,
+    mean_and_std,
+    validate_losses,
+)
 from sk_petridish._compat._sklearn import fit_context
 from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish._compat._validation import Constraints
@@ -136,15 +142,31 @@ class NeuralSurrogate(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If something is not finite or the shapes do not match.
+            If something is not finite, the shapes do not match, or training diverges.
+
+        Warns
+        -----
+        RuntimeWarning
+            If losses are so far off that floats cannot tell the others apart.
         """
-        # Copies, since torch takes no read-only arrays.
-        rows, losses = validate_data(self, X, y, dtype=np.float64, y_numeric=True, copy=True)
-        self._loss_mean, self._loss_std = losses.mean(), losses.std() or 1.0
+        rows = validate_data(self, X, dtype=np.float64)
+        losses = validate_losses(y, len(rows), self)
+        # Batches are drawn by places: sorted, so that the order of rows does not matter.
+        order = canonical_order(rows, losses)
+        rows, losses = rows[order], limit_outliers(losses[order])
+        self._loss_mean, std = mean_and_std(losses)
+        self._loss_std = std or 1.0
         normalised = (losses - self._loss_mean) / self._loss_std
         with one_torch_thread():
-            self.net_ = self._net(*rows.shape).fit(rows, normalised[:, None])
-        self.loss_curve_ = np.array(self.net_.history[:, "train_loss"])
+            net = self._net(*rows.shape).fit(rows, normalised[:, None])
+        curve = np.array(net.history[:, "train_loss"])
+        if not np.isfinite(curve).all():
+            raise ValueError(
+                f"Training diverged: X has values of {np.abs(rows).max():.3g}, or lr={self.lr} is "
+                "too large. Scale the columns of X, or give a smaller lr."
+            )
+        self.net_ = net
+        self.loss_curve_ = curve
         self.n_iter_ = len(self.loss_curve_)
         return self
 

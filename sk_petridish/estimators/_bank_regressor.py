@@ -13,6 +13,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from sk_petridish._compat._constraints import Implements, NamedParts, integers, random_states
+from sk_petridish._compat._losses import validate_losses, validate_weights
 from sk_petridish._compat._sklearn import BaseComposition, VisualBlock, fit_context
 from sk_petridish._compat._validation import Constraints
 from sk_petridish.motifs import Motifs, MotifSpace
@@ -23,8 +24,6 @@ from ._evaluated_motifs import (
     LossScale,
     check_several,
     join_equal_rows,
-    validate_losses,
-    validate_weights,
 )
 from ._fitted_checks import check_array, check_columns, check_truth, check_type
 from ._parameters import shared_space
@@ -96,10 +95,10 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition, SavedEstimator):
 
     Notes
     -----
-    Rows that are equal are joined: their loss is averaged, their weights are added. Of
-    these only the ratios matter, so that weights may be inverse variances. Rows that are
-    the same motif in another notation are measured alike and stay apart, but are always in
-    the same fold.
+    Rows that are equal are joined: their loss is averaged, their weights are added. The order
+    of rows does not matter. Of the weights only the ratios count, so that they may be inverse
+    variances. Rows that are the same motif in another notation are measured alike and stay
+    apart, but are always in the same fold.
 
     A prediction's standard deviation is the spread over readers, in units of the loss,
     calibrated on out-of-fold errors. For these the readers are fitted ``n_folds`` times
@@ -203,7 +202,8 @@ class PetriDishBankRegressor(RegressorMixin, BaseComposition, SavedEstimator):
         Raises
         ------
         ValueError
-            If a row is no motif, a loss is not finite, a weight is negative, there are
+            If a row is no motif, a loss is not finite or beyond 1e303, losses differ by less
+            than 1e-303, a weight is negative or not finite, or all are zero, there are
             fewer than two different motifs, names are not unique, or a reader takes no
             weights and there are some.
         TypeError

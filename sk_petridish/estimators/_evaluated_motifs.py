@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, column_or_1d
+from numpy.typing import NDArray
 
-from sk_petridish._compat._sklearn import check_sample_weight
+from sk_petridish._compat._losses import canonical_order, mean_and_std
 from sk_petridish.motifs import Motifs, MotifSpace
 
 Losses = NDArray[np.float64]
@@ -37,33 +35,6 @@ class EvaluatedMotifs(NamedTuple):
     weights: Losses
 
 
-def validate_losses(y: ArrayLike | None, n_motifs: int, estimator: BaseEstimator) -> Losses:
-    """Check ground-truth losses before an estimator computes anything with them."""
-    if y is None:
-        name = type(estimator).__name__
-        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-    try:
-        losses: Losses = check_array(
-            column_or_1d(y, warn=True), ensure_2d=False, dtype=np.float64, input_name="y"
-        )
-    except (ValueError, OverflowError) as error:  # the latter of an int that no float holds
-        raise ValueError(
-            f"{error}\ny holds one finite ground-truth loss a motif; leave out motifs whose "
-            "training failed, or give them a bad finite loss."
-        ) from error
-    if len(losses) != n_motifs:
-        raise ValueError(f"X has {n_motifs} motifs, but y has {len(losses)} losses.")
-    return losses
-
-
-def validate_weights(sample_weight: ArrayLike | None, X: Motifs) -> Losses:
-    """Check sample weights; they count as repetitions of rows."""
-    weights: Losses = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    return weights
-
-
 def join_repeats(space: MotifSpace, evaluated: EvaluatedMotifs) -> EvaluatedMotifs:
     """Join rows that are the same motif, and forget the order of rows.
 
@@ -74,17 +45,11 @@ def join_repeats(space: MotifSpace, evaluated: EvaluatedMotifs) -> EvaluatedMoti
 
 
 def join_equal_rows(evaluated: EvaluatedMotifs) -> EvaluatedMotifs:
-    """Join rows that are equal; those that count alike stay as they came.
+    """Join rows that are equal, and forget the order of rows.
 
-    What a random seed means to a regressor depends on the order of rows. Where there are
-    weights or repeats it is forgotten, so that a row of weight 2 is one that was given
-    twice, wherever.
+    What a random seed means to a regressor depends on that.
     """
-    groups = _repeats(evaluated, lambda X: [tuple(row) for row in X.tolist()])
-    joined = _join(evaluated, groups)
-    if groups and np.ptp(joined.weights) == 0:
-        return _join(evaluated, sorted(groups, key=min))
-    return joined
+    return _join(evaluated, _repeats(evaluated, lambda X: [tuple(row) for row in X.tolist()]))
 
 
 def _repeats(
@@ -93,7 +58,7 @@ def _repeats(
     """Return the rows that have the same name, as lists."""
     X, y, weights = evaluated
     # Sorted, so that sums are rounded alike and seeds mean the same in every order.
-    order = np.lexsort((y, *X.T[::-1]))
+    order = canonical_order(X, y)
     order = order[weights[order] > 0]
     repeats: dict[Hashable, list[int]] = {}
     for row, key in zip(order.tolist(), name(X[order]), strict=True):
@@ -159,9 +124,8 @@ class LossScale:
     @classmethod
     def of(cls, y: Losses, weights: Losses) -> LossScale:
         """Return the scale of some losses."""
-        mean = np.average(y, weights=weights)
-        std = np.sqrt(np.average((y - mean) ** 2, weights=weights))
-        return cls(float(mean), float(std), float(y.max() + _BEYOND * np.ptp(y)))
+        mean, std = mean_and_std(y, weights)
+        return cls(mean, std, float(y.max() + _BEYOND * np.ptp(y)))
 
     def transform(self, y: Losses) -> Losses:
         """Return normalised losses."""

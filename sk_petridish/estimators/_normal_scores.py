@@ -10,7 +10,7 @@ from scipy.stats import norm
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._evaluated_motifs import validate_weights
+from sk_petridish._compat._losses import validate_weights
 
 
 class NormalScores(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from sk_petridish._compat._losses import limit_outliers, validate_losses, validate_weights
 from sk_petridish._compat._sklearn import VisualBlock, fit_context
 from sk_petridish._compat._torch import one_torch_thread
 from sk_petridish.dish import (
@@ -30,8 +31,6 @@ from ._evaluated_motifs import (
     LossScale,
     check_ordering,
     join_repeats,
-    validate_losses,
-    validate_weights,
 )
 from ._fit import FitData, FitResult
 from ._fitted_checks import (
@@ -198,7 +197,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     X_train_ : ndarray of shape (n_motifs, n_features)
         Different motifs that dishes learned from.
     y_train_ : ndarray of shape (n_motifs,)
-        Their losses.
+        Their losses, those far off brought nearer.
     sample_weight_train_ : ndarray of shape (n_motifs,)
         How often each counted.
     left_out_ : ndarray of shape (n_dishes, n_motifs), bool
@@ -304,7 +303,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
             rows that are the same motif are averaged.
         sample_weight : array-like of shape (n_motifs,), default=None
             How often each row counts; 2 is as good as giving it twice, 0 as leaving it
-            out.
+            out, and so is less than 1e-20 of the largest.
 
         Returns
         -------
@@ -314,10 +313,11 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         Raises
         ------
         ValueError
-            If a row is no motif, a loss is not finite, there are fewer than two
-            different motifs, all have the same loss, ``n_batches`` does not divide
-            ``n_synthetic``, ``early_stopping`` leaves too few motifs, ``warm_start``
-            meets dishes of another shape, or a callback cannot work in an outer loop.
+            If a row is no motif, a loss is not finite or beyond 1e303, losses differ by less
+            than 1e-303, a weight cannot be, there are fewer than two different motifs, all have
+            the same loss, ``n_batches`` does not divide ``n_synthetic``, ``early_stopping``
+            leaves too few motifs, ``warm_start`` meets dishes of another shape, or a callback
+            cannot work in an outer loop.
         KeyboardInterrupt
             If the user presses Ctrl-C.
 
@@ -326,7 +326,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         ConvergenceWarning
             If no dish converged; predictions use all of them then.
         RuntimeWarning
-            If the inner training of a motif diverged.
+            If the inner training of a motif diverged, or losses are so far off that floats
+            cannot tell the others apart beside them; they are learned as nearer ones, in the
+            same order.
         """
         goes_on = self.warm_start and hasattr(self, "dishes_")
         if hasattr(self, "dishes_") and not goes_on:
@@ -373,7 +375,9 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
         ConvergenceWarning
             If no dish converged; predictions use all of them then.
         RuntimeWarning
-            If the inner training of a motif diverged.
+            If the inner training of a motif diverged, or losses are so far off that floats
+            cannot tell the others apart beside them; they are learned as nearer ones, in the
+            same order.
         """
         goes_on = hasattr(self, "dishes_")
         evaluated = self._validate(X, y, sample_weight, goes_on=goes_on)
@@ -475,6 +479,7 @@ class PetriDishRegressor(CallbackSupportMixin, RegressorMixin, DishParameters, S
     def _learn(self, evaluated: EvaluatedMotifs, *, goes_on: bool) -> PetriDishRegressor:
         """Learn from motifs with losses, anew or from the dishes that there are."""
         truth = join_repeats(self.motif_space_, evaluated)
+        truth = truth._replace(y=limit_outliers(truth.y))
         check_ordering(truth.y)
         blueprints = self.motif_space_.blueprints(truth.X)
         settings = dish_settings(self, self.motif_space_, blueprints[0])

@@ -23,6 +23,7 @@ from sk_petridish._compat._constraints import (
     integers,
     random_states,
 )
+from sk_petridish._compat._losses import validate_weights
 from sk_petridish._compat._sklearn import (
     BaseComposition,
     VisualBlock,
@@ -36,7 +37,6 @@ from sk_petridish.dish import ZERO_COST, Curves, DishEnsemble
 from sk_petridish.motifs import Motifs, MotifSpace, SigmoidSlope
 
 from ._callbacks import FitHooks
-from ._evaluated_motifs import validate_weights
 from ._fitted_checks import check_columns, check_dishes, check_type
 from ._parameters import draw_ensemble, engine_options, shared_space
 from ._persistence import SavedEstimator
@@ -108,6 +108,11 @@ class PetriDishTransformer(CallbackSupportMixin, TransformerMixin, BaseCompositi
     Losses are clipped to 1e-8 at the lower end and 1e6 at the upper; an inner loop that
     diverged counts as 1e6. There are ``len(curves)`` times the number of checkpoints
     features for each single dish.
+
+    Losses of a motif do not depend on the other rows. Zero-cost measures are taken of many
+    networks at once, and their last digits depend on which these are: by some 1e-14 in
+    ``dtype="float64"``, by some 1e-5 in ``"float32"``. With ``memory``, motifs that are kept are
+    not measured again, so that the batches of a search that goes on are others.
 
     Examples
     --------

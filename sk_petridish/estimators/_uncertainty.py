@@ -14,7 +14,13 @@ from ._splits import Mask
 
 def spread_over_dishes(losses: Losses) -> Losses:
     """Return the standard deviation over dishes, the first axis; 0 for a single one."""
-    return losses.std(axis=0, ddof=1) if len(losses) > 1 else np.zeros(losses.shape[1:])
+    if len(losses) < 2:
+        return np.zeros(losses.shape[1:])
+    # In another unit, and back: squares may be beyond the range of floats. Powers of two are
+    # exact.
+    exponent = np.frexp(np.abs(losses).max(axis=0))[1]
+    spread: Losses = np.ldexp(np.ldexp(losses, -exponent).std(axis=0, ddof=1), exponent)
+    return spread
 
 
 class OutOfBag(NamedTuple):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.utils import check_consistent_length
 
+from sk_petridish._compat._losses import validate_weights
 from sk_petridish._compat._validation import validate_params
 from sk_petridish.dish import OUTER_LOSSES
 
-from ._validation import LOSSES, check_losses, without_order
+from ._validation import LOSSES, Losses, check_losses, without_order
+
+# Ranges of losses whose squares are neither lost nor beyond those of floats.
+_ORDINARY = (1e-6, 1e100)
 
 
 @validate_params(
@@ -45,7 +48,7 @@ def outer_mse(
     Raises
     ------
     ValueError
-        If a loss is not finite, or there are not as many of both.
+        If a loss is not finite, a weight cannot be, or there are not as many of both.
 
     Warns
     -----
@@ -71,12 +74,21 @@ def outer_mse(
     measured, predicted = check_losses(y_true, y_pred)
     weights = np.ones_like(measured)
     if sample_weight is not None:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-        check_consistent_length(measured, weights)
+        weights = validate_weights(sample_weight, measured[:, None], all_zero=True)
     counts = weights > 0
     measured, predicted, weights = measured[counts], predicted[counts], weights[counts]
     correlation = without_order(measured, predicted)
     if correlation is not None:
         return 2 - 2 * correlation
-    statistic, losses = torch.tensor(predicted[None]), torch.tensor(measured)
+    statistic, losses = torch.tensor(_ordinary(predicted)[None]), torch.tensor(_ordinary(measured))
     return OUTER_LOSSES["mse"](statistic, losses, torch.tensor(weights[None])).item()
+
+
+def _ordinary(losses: Losses) -> Losses:
+    """Return losses in a unit in which they can be squared; the metric does not depend on it."""
+    quarters = losses / 4  # whose range is that of floats at most
+    spread = np.ptp(quarters)
+    if _ORDINARY[0] <= 4 * min(spread, 1e300) <= _ORDINARY[1]:
+        return losses
+    scaled: Losses = (quarters - quarters.min()) / spread
+    return scaled

@@ -57,7 +57,8 @@ def regret_score(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 1) -> float:
     Raises
     ------
     ValueError
-        If a loss is not finite, there are not as many of both, or k is not positive.
+        If a loss is not finite, losses are further apart than floats reach, there are not as
+        many of both, or k is not positive.
 
     See Also
     --------
@@ -73,6 +74,10 @@ def regret_score(y_true: ArrayLike, y_pred: ArrayLike, *, k: int = 1) -> float:
     (0.15, 0.0)
     """
     measured, predicted = check_losses(y_true, y_pred)
+    if measured.max() / 2 - measured.min() / 2 > np.finfo(np.float64).max / 2:
+        raise ValueError(
+            "The losses in y_true are further apart than floats reach: divide them by 10."
+        )
     certain, tied, n_open = _choose(predicted, k)
     best_certain = measured[certain].min(initial=np.inf)
     # The j-th best of the tied ones is the best of those chosen in C(n - 1 - j, n_open - 1)
