@@ -125,7 +125,6 @@ class TrainedGroundTruth(ValidatedParameters, ABC):
         "n_epochs": [integers(1)],
         "checkpoint_dir": [str, os.PathLike, None],
         "device": [str, None],
-        "data_home": [str, os.PathLike, None],
     }
 
     @validated

@@ -181,6 +181,7 @@ class LanguageModelGroundTruth(TrainedGroundTruth):
     _irrelevant: ClassVar[frozenset[str]] = frozenset({"corpus", "test_batch_size", "split"})
     _parameter_constraints: ClassVar[Constraints] = {
         **TrainedGroundTruth._parameter_constraints,
+        "data_home": [str, os.PathLike, None],
         "corpus": [dict, None],
         "n_words": [integers(2), None],
         "n_tokens": [integers(2), None],

@@ -111,6 +111,7 @@ class MLPGroundTruth(TrainedGroundTruth):
     }
     _parameter_constraints: ClassVar[Constraints] = {
         **TrainedGroundTruth._parameter_constraints,
+        "data_home": [str, os.PathLike, None],
         "n_runs": [integers(1)],
         "n_hidden": [integers(1)],
         "batch_size": [integers(1)],

@@ -1,1 +1,1 @@
-"""What all rooms share: reaches into other libraries and the system, and checks of what is given."""
+"""What all rooms share: reaches into other libraries and the system, checks of what is given."""
