@@ -124,6 +124,8 @@ def test_checks_that_the_decorator_leaves_out(estimator):
 
 # What numpydoc asks for beyond scikit-learn's own habits.
 NOT_ASKED = {"SA01", "EX01", "ES01", "GL08", "RT02", "YD01"}
+# Protocols are never called, but have a signature.
+PROTOCOLS = {"sk_petridish.search.ground_truth.Training"}
 # What engines do is described once, in their protocol.
 ENGINES = {"Engine", "NumbaEngine", "TorchEngine"}
 
@@ -147,5 +149,6 @@ def documented():
 
 @pytest.mark.parametrize("name", sorted(set(documented())))
 def test_docstrings_are_complete(name):
-    errors = [error for error in validate(name)["errors"] if error[0] not in NOT_ASKED]
+    not_asked = NOT_ASKED | {"PR01"} if name in PROTOCOLS else NOT_ASKED
+    errors = [error for error in validate(name)["errors"] if error[0] not in not_asked]
     assert not errors

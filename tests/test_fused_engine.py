@@ -418,8 +418,11 @@ def test_many_outputs_near_zero_have_a_finite_cross_entropy(n_outputs, dtype):
 
 def test_labels_that_do_not_fit_their_sequences_are_refused():
     motifs, batch = small_problem()
-    x, y = batch.x_train[:, :, None].expand(-1, -1, 3, -1), batch.y_train[:, :, None]
-    batch = replace(batch, x_train=x, y_train=y.expand(-1, -1, 2, -1))
+    repeated = {
+        name: getattr(batch, name)[:, :, None].expand(-1, -1, n_time_steps, -1)
+        for name, n_time_steps in zip(DATA, (3, 2, 3, 2), strict=True)
+    }
+    batch = replace(batch, settings=replace(batch.settings, sample_shape=(3,)), **repeated)
     with pytest.raises(ValueError, match="3 time steps, but labels 2"):
         engine("numba").curves(engine("numba").build(motifs, batch.settings), batch, (20,))
 

@@ -188,7 +188,6 @@ def test_a_storage_that_never_answered_is_not_waited_for(tmp_path):
     for storage, shown in [
         ("postgresql+psycopg2://me:secret@127.0.0.1:1/db", r"me:\*\*\*@127.0.0.1:1/db"),
         (f"sqlite:///{tmp_path}/no/folder", "no/folder"),
-        ("nonsense", "cannot be opened"),
     ]:
         with pytest.raises(RuntimeError, match=shown) as raised:
             small_search(storage=storage, lease=3600.0).run()

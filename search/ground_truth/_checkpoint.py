@@ -17,6 +17,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from sk_petridish._compat._files import whole_file
+from sk_petridish._compat._validation import validate_params
 
 # A file is this line, the digest of all that follows, and that in the safetensors format.
 _TITLE = b"sk-petridish checkpoint, format 1\n"
@@ -53,6 +54,7 @@ def save_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None
         file.write(content)
 
 
+@validate_params(path=[str, os.PathLike])
 def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """Read a checkpoint of a training; nothing in it is executed.
 

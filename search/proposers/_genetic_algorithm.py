@@ -41,9 +41,7 @@ class GeneticAlgorithm(Proposer):
 
     Examples
     --------
-    >>> from sk_petridish._compat._constraints import integers, reals
-    from sk_petridish._compat._validation import Constraints, validated
-    from sk_petridish.motifs import ConvCell
+    >>> from sk_petridish.motifs import ConvCell
     >>> from sk_petridish.search.proposers import GeneticAlgorithm, History
     >>> space = ConvCell()
     >>> X = space.sample(20, random_state=0)
