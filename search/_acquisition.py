@@ -12,6 +12,8 @@ from scipy.stats import norm
 from sk_petridish.metrics import predict_with_spread
 from sk_petridish.motifs import Motifs
 
+from ._answers import floats_of
+
 Acquisition = Literal["mean", "lower_confidence_bound", "expected_improvement"]
 Losses = NDArray[np.float64]
 
@@ -81,10 +83,7 @@ def acquire(
 def _checked(surrogate: Any, predicted: ArrayLike, n_motifs: int) -> Losses:
     """Return predictions, NaN where there is none: such candidates come last."""
     name = type(surrogate).__name__
-    try:
-        losses = np.array(predicted, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} predicted what is no array of numbers: {error}") from error
+    losses = floats_of(predicted, f"{name} predicted")
     if losses.shape not in ((n_motifs,), (n_motifs, 1)):
         raise ValueError(
             f"{name} predicted an array of shape {losses.shape} for {n_motifs} motifs, not of "

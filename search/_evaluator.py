@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
@@ -172,8 +173,10 @@ def _number(value: Any) -> float:
     try:
         # Also of an array or a tensor with one element.
         number = value.item() if hasattr(value, "item") else value
-        # Text that looks like a number is more likely to be a mistake.
-        if not isinstance(number, str | bytes | bytearray | complex):
+        # Text that looks like a number is more likely to be a mistake, and of what is masked
+        # numpy returns whatever lies below.
+        wrong = isinstance(number, str | bytes | bytearray | complex) or np.ma.is_masked(value)
+        if not wrong:
             return float(number)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         pass

@@ -31,6 +31,7 @@ from sk_petridish._compat._optuna import (
 )
 from sk_petridish._compat._validation import validate_params
 
+_CODES = frozenset(map(int, JournalOperation))
 # How a record begins.
 _BEGINNING = re.compile(rb'\{"op_code":')
 # A number or a word; half of one may be no JSON in the middle of it.
@@ -259,7 +260,8 @@ def _record(line: bytes) -> dict[str, Any] | None:
         record = json.loads(line)
     except (ValueError, RecursionError):  # also bytes that are no text
         return None
-    return record if isinstance(record, dict) and "op_code" in record else None
+    code = record.get("op_code") if isinstance(record, dict) else None
+    return record if type(code) is int and code in _CODES else None
 
 
 def _write(path: Path, lines: list[bytes], mended: list[_Mended]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -179,15 +180,15 @@ class PetriDishSearch:
         "y_init": [ArrayOfNumbers(finite=False), None],
         "test_ground_truth": [Function(), None],
         "n_iter_no_change": [integers(1), None],
-        "tol": [reals(0, closed="left")],
-        "timeout": [reals(0, closed="left"), None],
-        "evaluation_timeout": [reals(0), None],
+        "tol": [reals(0, math.inf, closed="both")],
+        "timeout": [reals(0, math.inf, closed="both"), None],
+        "evaluation_timeout": [reals(0, math.inf, closed="right"), None],
         "pruner": [BasePruner, None],
         "storage": [str, BaseStorage, None],
         "study_name": [str],
         "n_jobs": job_counts(),
-        "lease": [reals(0)],
-        "verbose": ["boolean"],
+        "lease": [reals(0, math.inf, closed="right")],
+        "verbose": ["verbose"],
         "random_state": [integers(0, LARGEST_SEED), None],
     }
 

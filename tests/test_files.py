@@ -66,3 +66,13 @@ def write_half(path):
 
 def names(folder):
     return sum(name == "file" for name in os.listdir(folder))
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_not_replaced(kind, tmp_path):
+    path = tmp_path / kind
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    with pytest.raises(OSError, match=f"a folder, a pipe or a device.*{kind}"):
+        write(path, "new")
+    assert os.listdir(tmp_path) == [kind]
+    assert not path.is_file()

@@ -4,7 +4,9 @@ import itertools
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
+import torch
 from search_problems import SPACE, Prices, loss, small_search
 from sklearn.base import BaseEstimator, RegressorMixin
 
@@ -135,11 +137,14 @@ def test_rows_that_are_no_motifs_are_repaired_and_predicted_so(run, kind, wrong)
         (np.full((2, N_COLUMNS), -np.inf), "not finite"),
         (np.zeros((2, N_COLUMNS + 1)), r"shape \(2, 7\)"),
         (np.zeros(N_COLUMNS), r"shape \(6,\)"),
-        ([["a"] * N_COLUMNS], "no array of numbers"),
-        ([[0.0], [0.0, 1.0]], "no array of numbers"),
-        (None, "not finite|shape"),
+        ([["a"] * N_COLUMNS], "no array of real numbers"),
+        ([[0.0], [0.0, 1.0]], "no array of real numbers"),
+        (np.full((2, N_COLUMNS), 1j), "no array of real numbers"),
+        ([[10**400] * N_COLUMNS], "no array of real numbers"),
+        (np.ma.masked_all((2, N_COLUMNS)), "not finite"),
+        (None, "no array of real numbers|not finite|shape"),
     ],
-    ids=["nan", "inf", "columns", "row", "strings", "ragged", "none"],
+    ids=["nan", "inf", "columns", "row", "strings", "ragged", "complex", "huge", "masked", "none"],
 )
 def test_what_is_no_array_of_motifs_is_refused(run, kind, answer, message):
     if kind == "propose" and answer is None:
@@ -154,6 +159,40 @@ def test_what_is_no_array_of_motifs_is_refused(run, kind, answer, message):
 def test_fewer_and_more_rows_are_taken(run, kind, n_rows):
     evaluated = run(proposer_of(kind, lambda n, *rest: random_rows(n_rows, *rest)))
     check_predictions(evaluated)
+
+
+@RUNS
+def test_an_iterator_that_ends_within_ask_has_no_more(run):
+    rows = iter(SPACE.sample(5, random_state=3))
+    evaluated = run(Asked(lambda n, history, generator: next(rows)[None]))
+    assert len(evaluated) >= 10
+
+
+def test_no_more_is_looked_at_than_is_needed(monkeypatch):
+    looked_at = []
+    blueprints = type(SPACE).blueprints
+    monkeypatch.setattr(
+        type(SPACE), "blueprints", lambda self, X: looked_at.append(len(X)) or blueprints(self, X)
+    )
+    answer = SPACE.sample(5000, random_state=2)
+    search = small_search(proposer=Asked(lambda n, history, generator: answer), n_iterations=1)
+    assert len(search.run().history) == 12
+    assert sum(looked_at) < 500
+
+
+@RUNS
+@pytest.mark.parametrize(
+    "kind_of", [np.ndarray.tolist, np.float32, np.int64, pd.DataFrame, torch.tensor, np.ma.array]
+)
+def test_other_kinds_of_arrays_are_taken(run, kind_of):
+    def answer(n, history, generator):
+        return kind_of(SPACE.sample(n, generator))
+
+    surrogate = Exact(lambda y: kind_of(y) if kind_of is not pd.DataFrame else pd.Series(y))
+    plain = run(Asked(lambda n, history, generator: SPACE.sample(n, generator)), Exact())
+    for one, other in zip(run(Asked(answer), surrogate), plain, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_equal(one[1], other[1])
 
 
 def test_fewer_rows_are_not_asked_for_again():
@@ -251,9 +290,12 @@ class Exact(RegressorMixin, BaseEstimator):
         (lambda y: np.stack([y, y], axis=1), "shape"),
         (lambda y: y[0], "shape"),
         (lambda y: None, "shape|no array"),
-        (lambda y: ["a"] * len(y), "no array of numbers"),
+        (lambda y: ["a"] * len(y), "no array of real numbers"),
+        (lambda y: y + 1j, "no array of real numbers"),
+        (lambda y: [10**400] * len(y), "no array of real numbers"),
+        (lambda y: torch.tensor(y, requires_grad=True), "no array of real numbers"),
     ],
-    ids=["fewer", "columns", "scalar", "none", "strings"],
+    ids=["fewer", "columns", "scalar", "none", "strings", "complex", "huge", "gradient"],
 )
 def test_predictions_of_another_shape_are_refused(run, change, message):
     with pytest.raises(ValueError, match=f"Exact predicted .*({message})"):

@@ -244,6 +244,13 @@ def test_the_same_random_state_gives_the_same_result(problem):
     assert not np.array_equal(fast(random_state=6).fit(X, y).predict(X), first)
 
 
+def test_numbers_of_numpy_are_as_good_as_those_of_python(problem):
+    X, y = problem
+    whole = {name: np.int64(value) for name, value in FAST.items() if type(value) is int}
+    here = fast(**whole, batch_size=np.int64(4)).fit(X, y).predict(X)
+    np.testing.assert_array_equal(here, fast(batch_size=4).fit(X, y).predict(X))
+
+
 def test_the_same_result_in_another_process(problem):
     X, y = problem
     script = (

@@ -1,6 +1,7 @@
 """Algorithm 1: what it evaluates, when it stops, and what it says."""
 
 import json
+import math
 from copy import copy
 from functools import partial
 
@@ -476,3 +477,9 @@ def test_a_progress_bar_is_shown_on_request(capsys):
     assert "best=" in shown
     small_search().run()
     assert capsys.readouterr() == ("", "")
+
+
+def test_limits_may_be_infinite():
+    limits = {"timeout": math.inf, "evaluation_timeout": None, "lease": math.inf, "verbose": 0}
+    result = small_search(**limits, tol=np.float64("inf"), n_iter_no_change=1).run()
+    assert len(result.history) == 12  # nothing is better by so much

@@ -93,7 +93,7 @@ def test_one_real_number_is_a_loss(value):
 @pytest.mark.parametrize(
     "value",
     [None, "0.5", b"0.5", "x", [0.5], {"loss": 0.5}, 1j, np.complex64(1), np.array("0.5"),
-     np.array([0.5, 0.5]), np.array([]), np.array(None), torch.tensor([1.0, 2.0]),
+     np.array([0.5, 0.5]), np.array([]), np.array(None), np.ma.masked, torch.tensor([1.0, 2.0]),
      torch.tensor(1j), 10**400, object(), Exits],
 )  # fmt: skip
 def test_anything_else_is_refused_by_name(value):

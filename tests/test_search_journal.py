@@ -173,3 +173,14 @@ def test_a_search_with_half_a_line_goes_on_to_the_same_result(tmp_path):
         assert facts(small_search(log, storage=journal(path)).run(reclaim=True)) == expected
         # A record of a result that lacked its newline is one more.
         assert len(log.motifs()) - before in (16 - len(done), 15 - len(done))
+
+
+@pytest.mark.parametrize(
+    "record", [{"op_code": code} for code in (4711, -1, True, 4.0, "4", [4], None)] + [{}, [], 4]
+)
+def test_a_line_of_no_known_operation_is_no_record(lines, record, tmp_path):
+    path = tmp_path / "log"
+    wrong = json.dumps(record | {"worker_id": "w"} if isinstance(record, dict) else record)
+    backend = write(path, b"".join((*lines[:-1], wrong.encode() + b"\n", lines[-1])))
+    assert mend_journal(backend) == 1
+    assert path.read_bytes() == b"".join(lines)

@@ -59,10 +59,13 @@ def ask_for_new(
     if fixed and "fixed" in inspect.signature(ask).parameters:
         ask = partial(ask, fixed=fixed)
     name = type(proposer).__name__
-    unseen = Unseen(motif_space, history.X, name, fixed)
+    unseen = Unseen(motif_space, n, history.X, name, fixed)
     for _ in range(PATIENCE):
-        answer = ask(n, history.copy(), generator, surrogate)
+        try:
+            answer = ask(n, history.copy(), generator, surrogate)
+        except StopIteration:  # of an iterator within it that has come to its end
+            return unseen.rows()
         if unseen.add(answer) or not len(answer):
-            return unseen.first(n)
+            return unseen.rows()
     warnings.warn(f"Every motif that {name} proposes seems to have a trial.", stacklevel=4)
-    return unseen.first(0)
+    return unseen.rows()

@@ -194,17 +194,17 @@ class Proposer(ABC, ValidatedParameters):
         """
         self._check_params()
         generator = check_random_state(random_state)
-        unseen = Unseen(self.motif_space, history.X, type(self).__name__, fixed)
+        unseen = Unseen(self.motif_space, n, history.X, type(self).__name__, fixed)
         own = self.propose(n, history.copy(), generator, surrogate)
         # Lazily: most questions are answered by the first batch or two.
         for batches in (iter(own), self._random(n, generator)):
             in_vain = 0
-            while len(unseen.rows) < n and in_vain < PATIENCE:
+            while not unseen.is_full and in_vain < PATIENCE:
                 batch = next(batches, None)
                 if batch is None:
                     break
                 in_vain = 0 if unseen.add(batch) else in_vain + 1
-        return unseen.first(n)
+        return unseen.rows()
 
     @abstractmethod
     def propose(

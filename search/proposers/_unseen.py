@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sk_petridish.motifs import Motifs, MotifSpace
 
+from .._answers import floats_of
+
 
 class Unseen:
     """Collects motifs that are new, each network once.
@@ -18,6 +20,8 @@ class Unseen:
     ----------
     motif_space : MotifSpace
         Knows which rows are one network.
+    n : int
+        How many are enough.
     seen : ndarray of shape (n_motifs, n_features)
         Motifs that are not new.
     source : str
@@ -29,19 +33,26 @@ class Unseen:
     def __init__(
         self,
         motif_space: MotifSpace,
+        n: int,
         seen: Motifs,
         source: str,
         fixed: Mapping[int, float] | None = None,
     ) -> None:
         self.motif_space = motif_space
+        self.n = n
         self.source = source
         self.fixed = fixed
-        self.rows: list[Motifs] = []
+        self._rows: list[Motifs] = []
         self._n_columns = seen.shape[1]
         self._keys: set[Hashable] = set(motif_space.canonical_keys(seen)) if len(seen) else set()
 
-    def add(self, batch: ArrayLike) -> int:
-        """Keep the new motifs of a batch.
+    @property
+    def is_full(self) -> bool:
+        """Whether there are enough."""
+        return len(self._rows) >= self.n
+
+    def add(self, batch: ArrayLike) -> bool:
+        """Keep the new motifs of a batch, until there are enough.
 
         Parameters
         ----------
@@ -51,8 +62,8 @@ class Unseen:
 
         Returns
         -------
-        int
-            The number of new ones.
+        bool
+            Whether one was new.
 
         Raises
         ------
@@ -64,39 +75,36 @@ class Unseen:
         UserWarning
             If rows are no motifs, or lie beyond the ranges.
         """
-        rows = self._searched(self._checked(batch))
+        rows, before = self._checked(batch), len(self._rows)
+        # Bit by bit: a batch may be much larger than what is needed, and networks take time.
+        for start in range(0, len(rows), max(self.n, 1)):
+            if self.is_full:
+                break
+            self._add(rows[start : start + self.n])
+        return len(self._rows) > before
+
+    def _add(self, rows: Motifs) -> None:
+        rows = self._searched(rows)
         if self.fixed and len(rows):
             rows = with_fixed_columns(self.motif_space, rows, self.fixed)
-        before = len(self.rows)
         for row, key in zip(rows, self._keys_of(rows), strict=True):
             if key not in self._keys:
                 self._keys.add(key)
-                self.rows.append(row)
-        return len(self.rows) - before
+                self._rows.append(row)
 
-    def first(self, n: int) -> Motifs:
-        """Return the first motifs that were new.
-
-        Parameters
-        ----------
-        n : int
-            How many.
+    def rows(self) -> Motifs:
+        """Return the motifs that were new.
 
         Returns
         -------
         ndarray of shape (n, n_features)
             Fewer where there are not as many.
         """
-        return np.reshape(self.rows[:n], (-1, self._n_columns))
+        return np.reshape(self._rows[: self.n], (-1, self._n_columns))
 
     def _checked(self, batch: ArrayLike) -> Motifs:
-        """Return a batch as an array of its own: a proposer may write into its again."""
-        try:
-            rows = np.array(batch, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{self.source} proposed what is no array of numbers: {error}"
-            ) from error
+        """Return a batch as rows of finite numbers."""
+        rows = floats_of(batch, f"{self.source} proposed")
         if not rows.size:
             return np.empty((0, self._n_columns))
         if rows.ndim != 2 or rows.shape[1] != self._n_columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -32,10 +33,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        If the file cannot be written.
+        If the file cannot be written, or something else than a file has its name.
     """
-    # os.replace would put the file in the place of a link.
+    # os.replace would put the file in the place of a link, and of a pipe or a device.
     target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EEXIST, "There is a folder, a pipe or a device", str(path))
     _sweep(target)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:

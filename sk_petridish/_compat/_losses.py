@@ -82,7 +82,7 @@ def check_range(losses: Floats, name: str) -> None:
     if largest > _LARGEST:
         raise ValueError(
             f"{name} holds a loss of {losses[np.abs(losses).argmax()]:.3g}, near where the range "
-            f"of floats ends: divide losses by {largest:.0e}, or leave it out."
+            f"of floats ends: divide losses by {largest:.0e}, or leave the motif out."
         )
     spread = np.ptp(losses)
     if 0 < spread < _SMALLEST:

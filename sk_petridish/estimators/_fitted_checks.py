@@ -75,8 +75,8 @@ def check_columns(attributes: Mapping[str, Any]) -> None:
     space, n_columns = attributes["motif_space_"], attributes["n_features_in_"]
     check_type("motif_space_", space, MotifSpace)
     check_type("n_features_in_", n_columns, int)
-    if n_columns != space._n_columns():
-        raise ValueError(f"n_features_in_ is {n_columns}, but a row of {space!r} is another one.")
+    if n_columns != (expected := space._n_columns()):
+        raise ValueError(f"n_features_in_ is {n_columns}, but motifs of {space!r} have {expected}.")
     if (names := attributes.get("feature_names_in_")) is not None:
         check_array("feature_names_in_", names, (n_columns,), object)
 

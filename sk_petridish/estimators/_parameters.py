@@ -361,7 +361,7 @@ def outer_loop(params: DishParameters, space: MotifSpace) -> OuterLoop:
         lr_steps=tuple(setting("outer_lr_steps")),
         l2=setting("outer_l2"),
         loss=setting("outer_loss"),
-        batch_size=params.batch_size,
+        batch_size=int(params.batch_size),  # torch takes no integer of numpy
         tol=params.tol,
         n_iter_no_change=setting("n_iter_no_change"),
         verbose=params.verbose,

@@ -177,7 +177,8 @@ def _check_file(path: Path) -> None:
 def _format(path: Path, metadata: Mapping[str, str]) -> int:
     """Return the format that a file says that it is in, if it can be read."""
     written = metadata.get("format", "")
-    if not (written.isascii() and written.isdigit() and len(written) <= _MAX_DIGITS):
+    digits = written.isascii() and written.isdigit() and len(written) <= _MAX_DIGITS
+    if not (digits and int(written) >= 1):
         raise ValueError(f"{path} is damaged: its format is {written!r}.")
     if int(written) > FORMAT:
         raise ValueError(
