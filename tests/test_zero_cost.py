@@ -94,3 +94,19 @@ def test_sequences_of_one_step_are_sequences():
     blueprint = cell.blueprint(cell.sample(1, random_state=0)[0])
     reach = measured([blueprint], make_settings(sample_shape=(1,)))["receptive_field"]
     np.testing.assert_allclose(reach, 1.0, rtol=1e-6)
+
+
+def test_a_network_that_overflows_leaves_the_others_alone():
+    """Its measures have no value; those of the others are what they are without it."""
+    nodes = (
+        Node("input"),
+        Node("linear", (0,), units="n_hidden"),
+        *(Node("exp", (position,)) for position in range(1, 5)),
+        Node("linear", (5,), units="n_outputs"),
+    )
+    settings, others = make_settings(), SigmoidSlope().blueprints([[0.3], [1.5]])
+    values = measured([others[0], Blueprint(nodes), others[1]], settings)
+    for name, alone_ in measured(others, settings).items():
+        assert np.isfinite(values[name]).all()
+        np.testing.assert_allclose(values[name][:, [0, 2]], alone_, rtol=1e-12)
+    assert (values["jacob_cov"][:, 1] == 0).any()

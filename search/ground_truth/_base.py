@@ -76,7 +76,8 @@ class TrainedGroundTruth(ValidatedParameters, ABC):
 
     A checkpoint is named by a digest of whatever determines the training: its class and
     ``_version``, the network, the data, and all parameters but the motif space, those that say
-    where something is done (``device``, ``data_home``), and those named in ``_irrelevant``. A
+    where something is done (``device``, ``data_home``), and those named in ``_irrelevant``. The
+    file holds this digest too, so that the copy of another training's is not gone on from. A
     class that comes to train otherwise counts its ``_version`` up, so that no training goes on
     from what another one began. Versions of torch, which round otherwise, do not count.
 
@@ -244,7 +245,7 @@ class TrainedGroundTruth(ValidatedParameters, ABC):
         return Resumed(lambda: self._start(blueprint, data), self.n_epochs, path)
 
     def _checkpoint(self, blueprint: NetworkSpec) -> Path:
-        """Return the file of a training: whatever determines it is in the name."""
+        """Return the file of a training: whatever determines it is in the name, and the file."""
         if not isinstance(blueprint, Blueprint):
             raise ValueError(
                 f"{type(self._space()).__name__} gives no blueprints, and of a function that makes "

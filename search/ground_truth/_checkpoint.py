@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -24,6 +25,9 @@ _TITLE = b"sk-petridish checkpoint, format 1\n"
 _DIGEST = hashlib.sha256
 # Tensors have their numbers as names; this one holds the text that says where they belong.
 _STATE = "state"
+# Errors that do not pass: a loop of links, or a link to where no file can be. Others may, and
+# permission may be given; what is in the file then must not be lost.
+_LASTING = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EISDIR})
 
 
 def save_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
@@ -32,7 +36,8 @@ def save_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None
     Parameters
     ----------
     path : str or path-like
-        The file. Its folder is made where there is none.
+        The file. Its folder is made where there is none. Its name, without the suffix, is kept
+        in the file: where names are digests of trainings, it says which one this is.
     state : dict
         Tensors, numbers, strings, None, and lists, tuples and dictionaries of them, whose
         keys are strings or integers.
@@ -45,7 +50,8 @@ def save_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None
         If the file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
-    text = json.dumps(_encode(state, tensors), allow_nan=False)
+    document = {"name": Path(path).stem, "state": _encode(state, tensors)}
+    text = json.dumps(document, allow_nan=False)
     tensors[_STATE] = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
     content = to_safetensors(tensors)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -74,9 +80,9 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     Raises
     ------
     ValueError
-        If it is no checkpoint, or damaged.
+        If it is no checkpoint, or damaged, or if there can be no file at the path, as in a loop of links.
     OSError
-        If it cannot be read.
+        If it cannot be read for now, or for want of permission.
 
     See Also
     --------
@@ -88,26 +94,48 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     >>> load_checkpoint("not-there.pt") is None
     True
     """
+    _, state = read_checkpoint(path)
+    return state
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any] | None]:
+    """Read a checkpoint, and under which name it was written.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    name : str
+        The name, without the suffix; where there is no file, that which it would have.
+    state : dict or None
+        The state, in the memory of the CPU; None where there is no file.
+
+    Raises
+    ------
+    ValueError, OSError
+        As :func:`load_checkpoint`.
+    """
     file = Path(path)
     try:
-        mode = file.stat().st_mode
-    except FileNotFoundError:
-        return None
-    try:
         # To open a pipe is to wait for somebody who writes.
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(file.stat().st_mode):
             raise ValueError("it is no regular file")
         return _parse(file.read_bytes())
-    except OSError:
-        raise
+    except FileNotFoundError:
+        return file.stem, None
     except Exception as error:
+        if isinstance(error, OSError) and error.errno not in _LASTING:
+            raise
         raise ValueError(
             f"{path} is no checkpoint, or damaged ({error}). Delete it to start anew."
         ) from error
 
 
-def _parse(content: bytes) -> dict[str, Any]:
-    """Return what a file holds, or raise anything."""
+def _parse(content: bytes) -> tuple[str, dict[str, Any]]:
+    """Return the name and the state that a file holds, or raise anything."""
     start = len(_TITLE) + _DIGEST().digest_size
     if not content.startswith(_TITLE):
         raise ValueError("it does not begin as checkpoints with a digest do")
@@ -115,10 +143,11 @@ def _parse(content: bytes) -> dict[str, Any]:
         raise ValueError("its digest is not that of what it holds")
     tensors = from_safetensors(content[start:])
     text = tensors.pop(_STATE).numpy().tobytes().decode()
-    state = _decode(json.loads(text), tensors)
+    document = json.loads(text)
+    state = _decode(document["state"], tensors)
     if not isinstance(state, dict):
         raise TypeError(f"it holds a {type(state).__name__} and no dict")
-    return state
+    return document["name"], state
 
 
 def _encode(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._checkpoint import load_checkpoint, save_checkpoint
+from ._checkpoint import read_checkpoint, save_checkpoint
 
 
 class Training(Protocol):
@@ -69,7 +69,7 @@ class Resumed(Generic[_Training]):
     n_epochs : int
         Epochs of the whole training.
     path : Path or None
-        The checkpoint; ``None`` keeps none.
+        The checkpoint, named by what determines the training; ``None`` keeps none.
 
     Attributes
     ----------
@@ -123,10 +123,13 @@ class Resumed(Generic[_Training]):
 
     def _load(self, path: Path) -> None:
         """Go on from a file, if there is one; raise ValueError where it is none of this."""
-        state = load_checkpoint(path)
+        name, state = read_checkpoint(path)
         if state is None:
             return
         try:
+            # A copy of another training's: the states of equal shapes fit each other.
+            if name != path.stem:
+                raise ValueError(f"it was written for the training {name}")
             self.training.load_state_dict(state)
             losses = self.training.losses
             if not 1 <= len(losses) <= self.n_epochs or {type(loss) for loss in losses} != {float}:
