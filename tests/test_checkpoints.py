@@ -1,14 +1,17 @@
 """Checkpoints of trained ground truths: whole, believed only where they are right."""
 
 import copy
+import errno
 import math
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import textwrap
 import time
 import warnings
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -35,6 +38,8 @@ from sk_petridish.search.ground_truth._training import _are_equal
 
 CELLS = RecurrentCell(n_nodes=2)
 MOTIFS = {"words": CELLS.encode([[("tanh", 0), ("relu", 1)]])[0], "mlp": [0.4], "own": [0.4]}
+# Their networks have tensors of the same shapes as those above.
+ALIKE = {"words": CELLS.encode([[("sigmoid", 0), ("relu", 1)]])[0], "mlp": [0.9], "own": [0.9]}
 
 
 class Descent:
@@ -279,6 +284,58 @@ def test_a_folder_in_the_place_of_the_file_costs_no_training(kind, tmp_path):
     assert list(path.iterdir()) == []
 
 
+def loop(path):
+    path.symlink_to(path)
+
+
+def longer_loop(path):
+    path.symlink_to(path.parent / "there.pt")
+    (path.parent / "there.pt").symlink_to(path)
+
+
+def below_a_file(path):
+    (path.parent / "file").touch()
+    path.symlink_to(path.parent / "file" / "there.pt")
+
+
+def too_long(path):
+    path.symlink_to(path.parent / ("x" * 300))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links may need a privilege")
+@pytest.mark.parametrize("link", [loop, longer_loop, below_a_file, too_long])
+def test_links_to_where_no_file_can_be_cost_no_training(kind, link, tmp_path):
+    expected = make(kind)(MOTIFS[kind])
+    path = killed(kind, tmp_path)
+    path.unlink()
+    link(path)
+    with pytest.raises(ValueError, match="no checkpoint, or damaged") as error:
+        load_checkpoint(path)
+    assert str(path) in str(error.value)
+    with pytest.warns(RuntimeWarning) as caught:
+        assert make(kind, tmp_path)(MOTIFS[kind]) == expected
+    messages = [str(one.message) for one in caught]
+    assert all(str(path) in message for message in messages)
+    assert "begins anew" in messages[0]
+    assert all("cannot be written" in message for message in messages[1:])
+    # A loop is cut where it ends; no other target can be written.
+    assert (len(messages) == 1) == os.path.exists(path) == (link in (loop, longer_loop))
+
+
+def test_what_may_be_readable_later_is_not_replaced(kind, tmp_path, monkeypatch):
+    path = killed(kind, tmp_path)
+    content = path.read_bytes()
+
+    def refuse(self):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(PermissionError, match=path.name):
+            make(kind, tmp_path)(MOTIFS[kind])
+    assert path.read_bytes() == content
+
+
 def test_a_full_disk_costs_no_training_and_leaves_nothing(kind, tmp_path, monkeypatch):
     from sk_petridish.search.ground_truth import _checkpoint
 
@@ -436,6 +493,78 @@ def test_whatever_determines_a_training_is_in_its_name(kind, tmp_path, monkeypat
     monkeypatch.setattr(type(ground_truth), "_version", 2)
     names.add(name(ground_truth))
     assert len(names) == 4 + (kind == "own")
+
+
+def other_motif(kind, folder, monkeypatch):
+    make(kind, folder)(ALIKE[kind])
+
+
+def other_setting(kind, folder, monkeypatch):
+    change = {"words": {"lr": 9.0}, "mlp": {"random_state": 1}, "own": {"factor": 2.0}}
+    make(kind, folder, **change[kind])(MOTIFS[kind])
+
+
+def other_length(kind, folder, monkeypatch):
+    make(kind, folder, n_epochs=3)(MOTIFS[kind])
+
+
+def other_data(kind, folder, monkeypatch):
+    ground_truth, real = make(kind, folder), type(make(kind))._data
+    with monkeypatch.context() as patched:
+        patched.setattr(type(ground_truth), "_data", lambda self: reversed_data(real(self)))
+        ground_truth(MOTIFS[kind])
+
+
+def reversed_data(data):
+    """Return data in another order: arrays, or whatever holds them."""
+    if isinstance(data, torch.Tensor):
+        return data.flip(0)
+    if isinstance(data, np.ndarray):
+        return data[::-1].copy()
+    if isinstance(data, dict):
+        return type(data)(**{name: reversed_data(part) for name, part in data.items()})
+    if isinstance(data, list | tuple):
+        parts = [reversed_data(part) for part in data]
+        return type(data)(*parts) if hasattr(data, "_fields") else type(data)(parts)
+    return data
+
+
+def other_version(kind, folder, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(type(make(kind)), "_version", 2)
+        make(kind, folder)(MOTIFS[kind])
+
+
+def other_class(kind, folder, monkeypatch):
+    ground_truth = make(kind, folder)
+    ground_truth.__class__ = type("Other", (type(ground_truth),), {})
+    ground_truth(MOTIFS[kind])
+
+
+@pytest.mark.parametrize(
+    "train",
+    [other_motif, other_setting, other_length, other_data, other_version, other_class],
+)
+def test_the_checkpoint_of_another_training_is_none_of_this(kind, train, tmp_path, monkeypatch):
+    expected = make(kind)(MOTIFS[kind])
+    train(kind, tmp_path / "other", monkeypatch)
+    (other,) = (tmp_path / "other").iterdir()
+    path = killed(kind, tmp_path / "mine")
+    shutil.copyfile(other, path)
+    with pytest.warns(RuntimeWarning, match="begins anew, and replaces the file") as caught:
+        assert make(kind, tmp_path / "mine")(MOTIFS[kind]) == expected
+    assert len(caught) == 1
+    assert str(path) in str(caught[0].message)
+    assert other.stem in str(caught[0].message)
+    # Under its own name it is right, wherever that is.
+    shutil.copyfile(path, other.with_name(path.name))
+    assert make(kind, tmp_path / "other")(MOTIFS[kind]) == expected
+
+
+def test_a_checkpoint_can_be_read_under_another_name(kind, tmp_path):
+    path = killed(kind, tmp_path)
+    state = load_checkpoint(path)
+    assert _are_equal(load_checkpoint(path.rename(tmp_path / "renamed.pt")), state)
 
 
 def test_what_networks_are_made_by_functions_has_no_checkpoint(tmp_path):

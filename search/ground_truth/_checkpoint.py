@@ -80,7 +80,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     Raises
     ------
     ValueError
-        If it is no checkpoint, or damaged, or if there can be no file at the path, as in a loop of links.
+        If it is no checkpoint, or damaged, or if there can be no file at the path, as in a loop
+        of links.
     OSError
         If it cannot be read for now, or for want of permission.
 
