@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -127,9 +127,17 @@ def _jacob_cov(jacobian: Tensor) -> Tensor:
     """Score the correlations between rows, (n_dishes, n_motifs, n_samples, n)."""
     centred = jacobian - jacobian.mean(-1, keepdim=True)
     rows = centred / (centred.norm(dim=-1, keepdim=True) + _TINY)
-    eigenvalues = torch.linalg.eigvalsh(rows @ rows.mT).clamp(min=0) + _LITTLE
+    spectra = _where_finite(torch.linalg.eigvalsh, rows @ rows.mT)
+    eigenvalues = spectra.clamp(min=0) + _LITTLE
     scores: Tensor = eigenvalues.log() + 1 / eigenvalues
     return scores.mean(-1).log1p()
+
+
+def _where_finite(decompose: Callable[[Tensor], Tensor], matrices: Tensor) -> Tensor:
+    """Decompose matrices; NaN where networks overflow: one such matrix ends LAPACK for all."""
+    finite = matrices.isfinite().all(dim=-1).all(dim=-1)
+    spectra = decompose(torch.where(finite[..., None, None], matrices, 0.0))
+    return torch.where(finite[..., None], spectra, torch.nan)
 
 
 def _naswot(trace: Trace, n_motifs: int) -> Tensor:
@@ -153,7 +161,7 @@ def _naswot(trace: Trace, n_motifs: int) -> Tensor:
 def _rank(features: Tensor) -> Tensor:
     """Return the effective rank of features, (n_dishes, n_motifs, n, width)."""
     centred = features - features.mean(-2, keepdim=True)
-    return _effective_number(torch.linalg.svdvals(centred))
+    return _effective_number(_where_finite(torch.linalg.svdvals, centred))
 
 
 def _receptive_field(outputs: Tensor, x: Tensor, output_shape: SampleShape) -> Tensor:
