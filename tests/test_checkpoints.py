@@ -242,7 +242,6 @@ OTHERS = [
     torch_pickled,
     of_before_there_was_a_digest,
     lambda path: path.write_bytes(b""),
-    os.mkfifo if hasattr(os, "mkfifo") else of_before_there_was_a_digest,
     lambda path: path.write_text("[" * 100_000),
     lambda path: save_checkpoint(path, {}),
     lambda path: save_checkpoint(path, {"losses": [0.1], "weights": {}}),
@@ -268,11 +267,12 @@ def test_other_files_are_replaced_and_nothing_in_them_is_executed(
     assert list(folder.iterdir()) == [path]
 
 
-def test_a_folder_in_the_place_of_the_file_costs_no_training(kind, tmp_path):
+@pytest.mark.parametrize("make_other", [os.mkdir, getattr(os, "mkfifo", os.mkdir)])
+def test_what_is_no_file_in_its_place_costs_no_training(kind, make_other, tmp_path):
     expected = make(kind)(MOTIFS[kind])
     path = killed(kind, tmp_path)
     path.unlink()
-    path.mkdir()
+    make_other(path)
     with pytest.raises(ValueError, match="it is no regular file"):
         load_checkpoint(path)
     with pytest.warns(RuntimeWarning) as caught:
@@ -281,7 +281,9 @@ def test_a_folder_in_the_place_of_the_file_costs_no_training(kind, tmp_path):
     assert all(str(path) in message for message in messages)
     assert "begins anew" in messages[0]
     assert "cannot be written" in messages[1]
-    assert list(path.iterdir()) == []
+    # Nobody's folder or pipe is replaced, and nothing is left beside it.
+    assert not path.is_file()
+    assert list(tmp_path.rglob("*")) == [path]
 
 
 def loop(path):
