@@ -75,7 +75,7 @@ def imported_rooms(path):
 
 
 # The same for the rooms within search: modules of search that those of each may import.
-CHILDREN_OF_SEARCH = {"proposers": {"_optuna"}, "ground_truth": set()}
+CHILDREN_OF_SEARCH = {"proposers": {"_answers", "_optuna"}, "ground_truth": set()}
 
 
 def imported_from_search(path):
