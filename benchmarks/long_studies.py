@@ -1,4 +1,4 @@
-"""What a suggestion costs in a study that has become long.
+"""Cost of a suggestion in a study that has become long.
 
 Studies get so many finished trials, of recurrent cells of eight nodes, and then thirty more
 that are asked and told one after another. The surrogate is linear and fitted once, so that the

@@ -125,7 +125,7 @@ class Evaluator:
 
 
 class Outcome(NamedTuple):
-    """What comes of an evaluation: a loss, or of what it has failed."""
+    """Outcome of an evaluation: a loss, or of what it has failed."""
 
     state: TrialState
     loss: float = math.nan

@@ -69,7 +69,7 @@ def lease(storage: BaseStorage, trial_id: int, seconds: float, run: str) -> Iter
 
 
 class LeaseWatch:
-    """What a worker has seen of the others' leases.
+    """Leases of the other workers, as one worker has seen them.
 
     A lease can also expire because the storage was away, so that nobody could renew it. So one
     counts as expired when this worker, too, has seen it unrenewed for longer than a living

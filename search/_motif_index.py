@@ -64,7 +64,7 @@ class Fit(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """What a trial that has not finished has or claims, and its state when it was read."""
+    """Motif that an unfinished trial has or claims, and its state when it was read."""
 
     state: TrialState
     holder: Holder | None
@@ -114,7 +114,6 @@ class MotifIndex:
         self.n_known = 0
         self._n_read = 0
         self._mark: _Mark | None = None
-        self._unfinished: list[int] = []
         self._held: dict[int, _Held] = {}
         self._evaluated: list[Holder] = []
         self._lost: list[Holder] = []
@@ -135,16 +134,13 @@ class MotifIndex:
         """
         if not self._goes_on_with(trials):
             self._begin()
-        looked_at = itertools.chain(self._unfinished, range(self._n_read, len(trials)))
-        self._unfinished, before = [], self._held
-        self._held = {}
-        for position in looked_at:
+        before, self._held = self._held, {}
+        for position in itertools.chain(before, range(self._n_read, len(trials))):
             trial = trials[position]
             if trial.state.is_finished():
                 self._read(trial)
                 self._mark = _mark(position, trials)
             else:
-                self._unfinished.append(position)
                 self._held[position] = self._hold(trial, before.get(position))
         self._n_read = len(trials)
 

@@ -111,7 +111,7 @@ def patient_storage(storage: str | BaseStorage, *, patience: float = 60.0) -> Ba
 
 @_forwarding
 class PatientStorage(BaseStorage, BaseHeartbeat):
-    """What :func:`patient_storage` returns.
+    """Another storage, waited for while it is out of reach.
 
     Parameters
     ----------

@@ -204,7 +204,7 @@ class SearchRun:
                 time.sleep(_POLL)
 
     def _evaluate_apart(self) -> None:
-        """Give each evaluation a process of its own from now on, so that only its own may die."""
+        """Run each evaluation in a process of its own from now on, so that only that may die."""
         self.evaluator = replace(self.evaluator, timeout=self.evaluator.timeout or math.inf)
 
     def _show(self, bar: tqdm[Any]) -> None:

@@ -211,7 +211,7 @@ def replace_everywhere(described, arrays, draw):
 
 
 def grow_everywhere(described, arrays, draw):
-    """Give all dishes more samples or units, in arrays and settings."""
+    """Add samples or units to all dishes, in arrays and settings."""
     name, unit = draw.choice([("n_synthetic", ""), ("n_inputs", "x"), ("n_outputs", "y")])
     many = draw.choice([2, 10, 100])
     grown = set()
@@ -373,7 +373,7 @@ def edited(described, arrays, draw: random.Random) -> list[str]:
 
 
 class Outcome(NamedTuple):
-    """What became of an edited file."""
+    """Outcome of loading an edited file."""
 
     word: str
     seconds: float

@@ -43,7 +43,7 @@ ALIKE = {"words": CELLS.encode([[("sigmoid", 0), ("relu", 1)]])[0], "mlp": [0.9]
 
 
 class Descent:
-    """What the documentation shows: a network, its optimizer and its losses."""
+    """Training of the documentation: a network, its optimizer and its losses."""
 
     def __init__(self, network, x, y):
         self.network, self.x, self.y, self.losses = network, x, y, []

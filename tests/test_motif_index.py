@@ -1,4 +1,4 @@
-"""What is read of a study, trial by trial."""
+"""Reading of a study, trial by trial."""
 
 import itertools
 from collections import Counter
